@@ -1,0 +1,154 @@
+// The worker's whole configuration: environment variables under one prefix, parsed once, at start.
+// docs/reference/worker-configuration.md lists them; a test holds page and parser equal.
+import { z } from 'zod';
+
+export interface WorkerConfig {
+  exchange: string;
+  symbols: string[];
+  bootstrapServers: string[];
+  schemaRegistryUrl: string;
+  topicRaw: string;
+  topicNormalized: string;
+  schemaPath: string;
+  webSocketUrl: string | undefined;
+  restUrl: string | undefined;
+  httpPort: number;
+  logLevel: LogLevel;
+}
+
+const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** One variable: its name, its rule, what a right value looks like, and what it is for. */
+interface Variable<T> {
+  name: string;
+  schema: z.ZodType<T>;
+  example: string;
+  doc: string;
+}
+
+const symbolsMax = 1000;
+
+const text = z.string().min(1, 'is empty');
+const list = (schema: z.ZodType<string, string>) =>
+  text
+    .transform((value) => value.split(',').map((part) => part.trim()))
+    .pipe(z.array(schema).refine((parts) => new Set(parts).size === parts.length, 'names one entry twice'));
+const url = (...schemes: string[]) =>
+  text.refine((value) => schemes.includes(URL.parse(value)?.protocol ?? ''), `is not a ${schemes.join(' or ')} URL`);
+const topic = text.regex(/^[a-zA-Z0-9._-]{1,249}$/, 'is not a topic name (letters, digits, . _ -; at most 249)');
+const server = z.string().regex(/^[^\s:/,]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, 'is not host:port');
+
+export const variables = {
+  exchange: {
+    name: 'K2_EXCHANGE',
+    schema: text.regex(/^[a-z][a-z0-9-]*$/, 'is not a lower-case exchange id'),
+    example: 'binance',
+    doc: 'The exchange to read from.',
+  },
+  symbols: {
+    name: 'K2_SYMBOLS',
+    schema: list(z.string().regex(/^\S{1,64}$/u, 'has an empty or overlong symbol')).refine(
+      (symbols) => symbols.length <= symbolsMax,
+      `has more than ${symbolsMax} symbols`,
+    ),
+    example: 'BTCUSDT,ETHUSDT',
+    doc: 'Symbols as the exchange spells them, separated by commas.',
+  },
+  bootstrapServers: {
+    name: 'K2_KAFKA_BOOTSTRAP_SERVERS',
+    schema: list(server),
+    example: 'redpanda-0:9092,redpanda-1:9092',
+    doc: 'Brokers to ask first, host:port, separated by commas.',
+  },
+  schemaRegistryUrl: {
+    name: 'K2_KAFKA_SCHEMA_REGISTRY_URL',
+    schema: url('http:', 'https:'),
+    example: 'http://redpanda:8081',
+    doc: 'Base URL of a schema registry with the Confluent API.',
+  },
+  topicRaw: {
+    name: 'K2_KAFKA_TOPIC_RAW',
+    schema: topic.optional(),
+    example: 'market.crypto.trades.binance.raw',
+    doc: 'Topic of the frames, byte for byte. Default: `market.crypto.trades.<exchange>.raw`.',
+  },
+  topicNormalized: {
+    name: 'K2_KAFKA_TOPIC_NORMALIZED',
+    schema: topic.optional(),
+    example: 'market.crypto.trades.binance',
+    doc: 'Topic of the normalized trades. Default: `market.crypto.trades.<exchange>`.',
+  },
+  schemaPath: {
+    name: 'K2_SCHEMA_PATH',
+    schema: text.default('schemas'),
+    example: '/app/schemas',
+    doc: 'Folder of the Avro schemas. Default: `schemas`; the image has them built in.',
+  },
+  webSocketUrl: {
+    name: 'K2_EXCHANGE_WEBSOCKET_URL',
+    schema: url('ws:', 'wss:').optional(),
+    example: 'wss://stream.binance.com:9443',
+    doc: "Base URL of the WebSocket. Default: the exchange's public host.",
+  },
+  restUrl: {
+    name: 'K2_EXCHANGE_REST_URL',
+    schema: url('http:', 'https:').optional(),
+    example: 'https://api.binance.com',
+    doc: "Base URL of the REST interface. Default: the exchange's public host.",
+  },
+  httpPort: {
+    name: 'K2_HTTP_PORT',
+    schema: z
+      .string()
+      .regex(/^\d{1,5}$/, 'is not a port')
+      .transform(Number)
+      .refine((port) => port <= 65535, 'is not a port')
+      .default(8080),
+    example: '8080',
+    doc: 'Port of /healthz, /readyz, /metrics and /status; 0: any free one. Default: `8080`.',
+  },
+  logLevel: {
+    name: 'K2_LOG_LEVEL',
+    schema: z.enum(logLevels, `is not one of ${logLevels.join(', ')}`).default('info'),
+    example: 'info',
+    doc: 'Least level that is logged: `debug`, `info`, `warn`, `error`. Default: `info`.',
+  },
+} satisfies { [Field in keyof WorkerConfig]: Variable<unknown> };
+
+/**
+ * Variables under the worker's prefix that it does not know: typos, mostly, so main() warns of them. Not an error,
+ * because others use the prefix, too: Kubernetes gives pods `K2_FEED_OPERATOR_SERVICE_HOST` for a Service of that name.
+ */
+export function unknownVariables(environment: Record<string, string | undefined>): string[] {
+  const known = new Set<string>(Object.values(variables).map((variable) => variable.name));
+  return Object.keys(environment).filter((name) => name.startsWith('K2_') && !known.has(name));
+}
+
+/**
+ * Reads the configuration from an environment; an empty variable counts as unset.
+ * @throws Error with one line that names the variable, what is wrong with its value, and a right example.
+ */
+export function parseWorkerConfig(environment: Record<string, string | undefined>): WorkerConfig {
+  const read = <T>({ name, schema, example }: Variable<T>): T => {
+    const result = schema.safeParse(environment[name] === '' ? undefined : environment[name]);
+    if (result.success) return result.data;
+    const problem = environment[name] ? `'${environment[name]}' ${result.error.issues[0]?.message}` : 'is not set';
+    throw new Error(`${name}: ${problem}; for example ${name}=${example}`);
+  };
+  const exchange = read(variables.exchange);
+  const normalized = `market.crypto.trades.${exchange}`;
+  return {
+    exchange,
+    symbols: read(variables.symbols),
+    bootstrapServers: read(variables.bootstrapServers),
+    schemaRegistryUrl: read(variables.schemaRegistryUrl),
+    topicRaw: read(variables.topicRaw) ?? `${normalized}.raw`,
+    topicNormalized: read(variables.topicNormalized) ?? normalized,
+    schemaPath: read(variables.schemaPath),
+    webSocketUrl: read(variables.webSocketUrl),
+    restUrl: read(variables.restUrl),
+    httpPort: read(variables.httpPort),
+    logLevel: read(variables.logLevel),
+  };
+}
