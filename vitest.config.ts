@@ -1,38 +1,23 @@
-// The three loops: `unit` needs no root and no services; `services` needs a broker and a registry;
-// `local` and `kind` need the cluster of that name, which `test/run.ts` brings up.
+// Four suites. `unit` needs no root and no services; `broker` needs a broker and a registry; `e2e` needs a bed
+// (cluster, broker, registry, images), and `kind` a bed that is a kind cluster. test/run.ts brings each up.
 import { defineConfig } from 'vitest/config';
 
-const unit = {
-  name: 'unit',
-  include: ['test/**/*.test.ts'],
-  exclude: ['test/services/**/*.broker.test.ts', 'test/**/*.broker.test.ts', 'test/e2e/**', 'node_modules/**'],
-};
+// Real parts are shared by a suite's files, so these run one after the other.
+const real = { fileParallelism: false, testTimeout: 180_000, hookTimeout: 300_000 };
 
 export default defineConfig({
   test: {
     projects: [
-      { test: unit },
-      {
-        test: { name: 'broker', include: ['test/**/*.broker.test.ts'], testTimeout: 60_000, fileParallelism: false },
-      },
       {
         test: {
-          name: 'local',
-          include: ['test/e2e/*.test.ts'],
-          exclude: ['test/e2e/kind.test.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 600_000,
-          fileParallelism: false,
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['**/*.broker.test.ts', 'test/e2e/**', '**/node_modules/**'],
         },
       },
-      {
-        test: {
-          name: 'kind',
-          include: ['test/e2e/kind.test.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 900_000,
-        },
-      },
+      { test: { name: 'broker', include: ['test/**/*.broker.test.ts'], ...real } },
+      { test: { name: 'e2e', include: ['test/e2e/*.test.ts'], exclude: ['test/e2e/kind.test.ts'], ...real } },
+      { test: { name: 'kind', include: ['test/e2e/kind.test.ts'], ...real } },
     ],
   },
 });

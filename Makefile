@@ -1,0 +1,33 @@
+# The front door. Every target does its own set-up; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test check bench down clean
+
+# Scripts run on the Node 24 that package.json names, whatever the system has.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+installed := node_modules/.package-lock.json
+
+help: ## List the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+quickstart: $(installed) ## From nothing to decoded trades: cluster, broker, registry, simulated exchange, chart, sample feed
+	@node test/quickstart.ts
+
+test: $(installed) ## Every test, on real parts; says loudly what this machine cannot carry
+	@node test/run.ts
+
+check: $(installed) ## Format, lint, types, unit tests and house rules: no root, no services, under a minute
+	@node test/check.ts
+
+bench: $(installed) ## Measure, and write docs/benchmarks.md
+	@node bench/run.ts
+
+down: $(installed) ## End all that quickstart and test started, also after a crash
+	@node test/bed.ts down
+
+clean: down ## The same, and remove builds and installed packages
+	@node test/bed.ts clean
+	rm -rf node_modules build
+
+$(installed): package.json package-lock.json scripts/install.sh
+	@scripts/install.sh
