@@ -1,0 +1,126 @@
+// A work queue of keys: a key waits at most once, and is never handed out again before the worker that has it is done.
+// The rules are client-go's: https://pkg.go.dev/k8s.io/client-go/util/workqueue
+import { type BackoffLimits, backoffDelayMs } from '../../runtime/backoff.ts';
+import type { Clock } from './clock.ts';
+import type { KubeMetrics } from './metrics.ts';
+
+/**
+ * The first retry comes after 1 to 2 s, the longest wait is 2.5 to 5 min: the outside systems a key stands for need
+ * seconds to recover, and nobody wants to wait longer than minutes for a recovery to be noticed.
+ */
+export const retryLimits: BackoffLimits = { delayMsBase: 2_000, delayMsMax: 300_000 };
+
+// Coming back too early is harmless and Node's timers end at 24.8 days, so a day is as good as any longer wait.
+const addAfterMsMax = 86_400_000;
+
+export interface WorkQueue {
+  /** Makes the key wait for a worker; does nothing if it already waits. While a worker has it, it waits until `done`. */
+  add(key: string): void;
+  /** Adds the key after `delayMs`. One delayed add per key: the earlier due time wins. */
+  addAfter(key: string, delayMs: number): void;
+  /** The key that waits longest; `done(key)` must follow. Null once `signal` is aborted. */
+  get(signal: AbortSignal): Promise<string | null>;
+  /** The worker is done with the key, however it went. */
+  done(key: string): void;
+  /** Adds the key after its own backoff. Returns the wait in milliseconds. */
+  retry(key: string): number;
+  /** Forgets the key's failures: its next `retry` waits the shortest time again. */
+  forget(key: string): void;
+  /** Keys that wait for a worker now; not those with a worker, not delayed ones. */
+  readonly length: number;
+}
+
+export interface WorkQueueOptions {
+  /** Label of the metrics. */
+  name: string;
+  clock: Clock;
+  /** A number in [0, 1). */
+  random: () => number;
+  metrics?: Pick<KubeMetrics, 'queueDepth' | 'queueAdds' | 'queueRetries'>;
+}
+
+export function createQueue({ name, clock, random, metrics }: WorkQueueOptions): WorkQueue {
+  // Every collection here holds a key at most once, so the number of known objects bounds them all.
+  const waiting = new Set<string>();
+  const processing = new Set<string>();
+  /** Added again while a worker has them. */
+  const dirty = new Set<string>();
+  const delayed = new Map<string, { dueMs: number; cancel: () => void }>();
+  const failures = new Map<string, number>();
+  const idleWorkers = new Set<(key: string) => void>();
+
+  function wait(key: string): void {
+    waiting.add(key);
+    const [worker] = idleWorkers;
+    if (worker) {
+      idleWorkers.delete(worker);
+      worker(take(key));
+    }
+    metrics?.queueDepth.set({ name }, waiting.size);
+  }
+
+  function take(key: string): string {
+    waiting.delete(key);
+    processing.add(key);
+    metrics?.queueDepth.set({ name }, waiting.size);
+    return key;
+  }
+
+  function add(key: string): void {
+    if (waiting.has(key) || dirty.has(key)) return;
+    metrics?.queueAdds.inc({ name });
+    if (processing.has(key)) dirty.add(key);
+    else wait(key);
+  }
+
+  function addAfter(key: string, delayMs: number): void {
+    const boundedMs = Math.min(Math.max(delayMs, 0), addAfterMsMax);
+    const dueMs = clock.nowMs() + boundedMs;
+    const planned = delayed.get(key);
+    if (planned && planned.dueMs <= dueMs) return;
+    planned?.cancel();
+    const cancel = clock.setTimer(boundedMs, () => {
+      delayed.delete(key);
+      add(key);
+    });
+    delayed.set(key, { dueMs, cancel });
+  }
+
+  return {
+    add,
+    addAfter,
+    get(signal) {
+      if (signal.aborted) return Promise.resolve(null);
+      const [key] = waiting;
+      if (key !== undefined) return Promise.resolve(take(key));
+      return new Promise((resolve) => {
+        const finish = (found: string | null) => {
+          signal.removeEventListener('abort', abort);
+          resolve(found);
+        };
+        const abort = () => {
+          idleWorkers.delete(finish);
+          finish(null);
+        };
+        signal.addEventListener('abort', abort);
+        idleWorkers.add(finish);
+      });
+    },
+    done(key) {
+      processing.delete(key);
+      if (dirty.delete(key)) wait(key);
+    },
+    retry(key) {
+      const count = (failures.get(key) ?? 0) + 1;
+      failures.set(key, count);
+      metrics?.queueRetries.inc({ name });
+      const delayMs = backoffDelayMs(count, retryLimits, random());
+      addAfter(key, delayMs);
+      return delayMs;
+    },
+    forget: (key) => void failures.delete(key),
+    get length() {
+      return waiting.size;
+    },
+  };
+}

@@ -1,0 +1,136 @@
+// A copy of one collection of objects, kept current for ever by list and watch; whatever fails, it starts over.
+// The rules are client-go's: https://github.com/kubernetes/client-go/blob/master/tools/cache/reflector.go
+import { type BackoffLimits, backoffDelayMs } from '../../runtime/backoff.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { type Clock, sleep } from './clock.ts';
+import { isGone, KubeError } from './errors.ts';
+import { listAll } from './list.ts';
+import type { KubeMetrics } from './metrics.ts';
+import { type KubeObject, keyOf } from './object.ts';
+import type { Transport } from './transport.ts';
+
+export interface ReflectorOptions<T extends KubeObject> {
+  /** Label of the metrics and the log: what is watched, such as `deployments`. */
+  name: string;
+  transport: Transport;
+  /** The collection, from `resourcePath`. */
+  path: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  /**
+   * Called after the copy has changed: `previous` is null for a new object, `current` is null for a deleted one. Changes that
+   * were missed while disconnected come as one; `previous` and `current` of different uid were two objects of one name.
+   * It must be quick and should only add keys to a queue: what it throws is logged and otherwise lost.
+   */
+  onChange: (key: string, previous: T | null, current: T | null) => void;
+  clock: Clock;
+  /** A number in [0, 1). */
+  random: () => number;
+  log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+  metrics?: Pick<KubeMetrics, 'lists' | 'watches'>;
+  /** Silence that ends a watch, milliseconds; `watchIdleMsMax` when absent. */
+  idleMsMax?: number;
+}
+
+export interface Reflector<T extends KubeObject> {
+  /** The first list is complete. Rejects when `run` ends before that. */
+  readonly synced: Promise<void>;
+  get(key: string): T | null;
+  list(): T[];
+  /** Keeps the copy current until `signal` is aborted; never rejects for what a server or a network does. Call it once. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** The server sends a bookmark about every minute when nothing else happens: two may be late. */
+export const watchIdleMsMax = 150_000;
+/** The first pause is 0.8 to 1.6 s, the longest 15 to 30 s. */
+export const reconnectLimits: BackoffLimits = { delayMsBase: 1_600, delayMsMax: 30_000 };
+// A watch that lived that long shows that the server is well: the next failure begins with the shortest pause.
+const goodWatchMsMin = 60_000;
+// A watch closed so soon, without one event, may mean a resourceVersion that the server no longer knows and does not say so:
+// https://github.com/kubernetes/kubernetes/issues/137089
+const suspiciousWatchMsMax = 2_000;
+// As client-go: watches do not end all at once.
+const watchSecondsMin = 300;
+const watchSecondsMax = 600;
+
+export function createReflector<T extends KubeObject>(options: ReflectorOptions<T>): Reflector<T> {
+  const { name, transport, path, onChange, clock, random, log, metrics, idleMsMax = watchIdleMsMax } = options;
+  const selectors = { labelSelector: options.labelSelector, fieldSelector: options.fieldSelector };
+  const objects = new Map<string, T>();
+  /** Where in the collection's history the copy is; null: nowhere, list again. */
+  let resourceVersion: string | null = null;
+  /** What the server asked for in its last refusal. */
+  let pauseMsMin = 0;
+  const synced = Promise.withResolvers<void>();
+  // Whoever waits sees the rejection; that nobody waits is no error.
+  synced.promise.catch(() => {});
+
+  function set(key: string, current: T | null): void {
+    const previous = objects.get(key) ?? null;
+    if (isSame(previous, current)) return;
+    if (current === null) objects.delete(key);
+    else objects.set(key, current);
+    try {
+      onChange(key, previous, current);
+    } catch (error) {
+      log.error({ reflector: name, key, error }, 'the change handler failed');
+    }
+  }
+
+  async function list(signal: AbortSignal): Promise<string> {
+    const listed = await listAll<T>(transport, path, selectors, signal);
+    for (const [key, object] of listed.objects) set(key, object);
+    for (const key of objects.keys()) if (!listed.objects.has(key)) set(key, null);
+    metrics?.lists.inc({ name });
+    log.debug({ reflector: name, objects: objects.size }, 'listed');
+    synced.resolve();
+    return listed.resourceVersion;
+  }
+
+  async function watch(from: string, signal: AbortSignal): Promise<void> {
+    const startMs = clock.nowMs();
+    metrics?.watches.inc({ name });
+    const timeoutSeconds = Math.round(watchSecondsMin + random() * (watchSecondsMax - watchSecondsMin));
+    const query = { ...selectors, resourceVersion: from, allowWatchBookmarks: true, timeoutSeconds };
+    for await (const { type, object } of transport.watch<T>(path, query, { signal, idleMsMax })) {
+      resourceVersion = object.metadata.resourceVersion ?? null;
+      if (type !== 'BOOKMARK') set(keyOf(object), type === 'DELETED' ? null : object);
+    }
+    if (resourceVersion === from && clock.nowMs() - startMs < suspiciousWatchMsMax) resourceVersion = null;
+  }
+
+  /** The only error that needs anything but another try is a lost place in the history. */
+  async function listAndWatch(signal: AbortSignal): Promise<void> {
+    try {
+      resourceVersion ??= await list(signal);
+      await watch(resourceVersion, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isGone(error)) resourceVersion = null;
+      const level = isGone(error) ? 'info' : 'warn';
+      log[level]({ reflector: name, error }, resourceVersion === null ? 'will list again' : 'will watch again');
+      pauseMsMin = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
+    }
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!signal.aborted) {
+      const startMs = clock.nowMs();
+      pauseMsMin = 0;
+      await listAndWatch(signal);
+      failures = clock.nowMs() - startMs < goodWatchMsMin ? failures + 1 : 0;
+      await sleep(clock, Math.max(pauseMsMin, backoffDelayMs(failures, reconnectLimits, random())), signal);
+    }
+    synced.reject(signal.reason);
+  }
+
+  return { synced: synced.promise, get: (key) => objects.get(key) ?? null, list: () => [...objects.values()], run };
+}
+
+function isSame(previous: KubeObject | null, current: KubeObject | null): boolean {
+  if (previous === null || current === null) return previous === current;
+  const [a, b] = [previous.metadata, current.metadata];
+  return a.uid === b.uid && a.resourceVersion === b.resourceVersion;
+}
