@@ -1,0 +1,222 @@
+// One WebSocket connection of any exchange: sending (into the ledger, too), pings and their answers, lifetime, stalls and cuts.
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import type { Clock } from './clock.ts';
+import type { ConnectionState } from './control-types.ts';
+import type { Ledger } from './ledger.ts';
+import type { Settings } from './settings.ts';
+
+export interface ConnectionContext {
+  clock: Clock;
+  ledger: Ledger;
+  settings: Settings;
+}
+
+export class Connection {
+  readonly id: number;
+  readonly url: string;
+  readonly address: string;
+  #webSocket: WebSocket;
+  #socket: Duplex;
+  #context: ConnectionContext;
+  #openedMs: number;
+  #closed: { ms: number; code: number; reason: string } | null = null;
+  #stalled = false;
+  #framesSent = 0;
+  #bytesSent = 0;
+  #messageTimesUs: number[] = [];
+  #messagesReceived = 0;
+  #pingsSent = 0;
+  #pongsReceived = 0;
+  #openPings = new Set<string>();
+  #sent = new Map<string, { trades: number; firstId: number; lastId: number }>();
+  #cancelPing = () => {};
+  #cancelPongTimeout = () => {};
+  #cancelLifetime = () => {};
+
+  constructor(
+    id: number,
+    webSocket: WebSocket,
+    socket: Duplex,
+    url: string,
+    address: string,
+    context: ConnectionContext,
+  ) {
+    this.id = id;
+    this.url = url;
+    this.address = address;
+    this.#webSocket = webSocket;
+    this.#socket = socket;
+    this.#context = context;
+    this.#openedMs = this.#nowMs();
+    this.applySettings();
+  }
+
+  /** Watches the socket; `onMessage` gets what the client says, unless the connection is stalled. */
+  start(onMessage: (text: string) => void, onClose: () => void): void {
+    this.#webSocket.on('message', (data: Buffer) => {
+      if (this.#admit()) onMessage(data.toString());
+    });
+    this.#webSocket.on('ping', (data: Buffer) => {
+      if (this.#admit()) this.#webSocket.pong(data);
+    });
+    this.#webSocket.on('pong', (data: Buffer) => {
+      if (this.#admit()) this.#onPong(data.toString());
+    });
+    // Follows with 'close', which says enough.
+    this.#webSocket.on('error', () => {});
+    this.#webSocket.on('close', (code, reason) => {
+      this.#cancelTimers();
+      this.#closed ??= { ms: this.#nowMs(), code, reason: reason.toString() };
+      onClose();
+    });
+  }
+
+  /** Re-arms pings and lifetime after a change of settings; pings already unanswered keep their deadline. */
+  applySettings(): void {
+    const { clock, settings } = this.#context;
+    this.#cancelPing();
+    this.#cancelPing = clock.after(settings.pingIntervalMs, () => this.#ping());
+    this.#cancelLifetime();
+    const leftMs = Math.max(0, this.#openedMs + settings.lifetimeMs - this.#nowMs());
+    this.#cancelLifetime = clock.after(leftMs, () => this.close(1001, 'Connection lifetime reached'));
+  }
+
+  /**
+   * Sends a text frame.
+   * @param symbol which trade it is, with its id; null for anything else
+   * @returns false when it could not be sent: stalled, closing, or the client is too slow
+   */
+  send(bytes: Buffer, symbol: string | null, id: number | null): boolean {
+    if (this.#stalled || this.#webSocket.readyState !== this.#webSocket.OPEN) return false;
+    if (this.bytesBuffered > this.#context.settings.bufferBytesMax) {
+      this.close(1008, 'Client too slow');
+      return false;
+    }
+    this.#webSocket.send(bytes, { binary: false });
+    this.#framesSent++;
+    this.#bytesSent += bytes.length;
+    this.#context.ledger.append(this.id, symbol, id, bytes);
+    if (symbol === null || id === null) return true;
+    const sent = this.#sent.get(symbol);
+    if (sent) {
+      sent.trades++;
+      sent.lastId = id;
+    } else {
+      this.#sent.set(symbol, { trades: 1, firstId: id, lastId: id });
+    }
+    return true;
+  }
+
+  /** What is sent between cork and uncork leaves in one write. */
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
+  }
+
+  /** Bytes accepted for sending that the operating system has not taken yet. */
+  get bytesBuffered(): number {
+    return this.#webSocket.bufferedAmount;
+  }
+
+  /** Resolves when what is buffered has been written, or the connection has closed. */
+  drained(): Promise<void> {
+    if (this.#closed || !this.#socket.writableNeedDrain) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#socket.off('drain', done);
+        this.#socket.off('close', done);
+        resolve();
+      };
+      this.#socket.on('drain', done);
+      this.#socket.on('close', done);
+    });
+  }
+
+  /** Half open: the socket stays, but nothing is sent, answered or timed any more. */
+  setStalled(stalled: boolean): void {
+    this.#stalled = stalled;
+    if (stalled) this.#cancelTimers();
+    else this.applySettings();
+  }
+
+  close(code: number, reason: string): void {
+    this.#cancelTimers();
+    this.#closed ??= { ms: this.#nowMs(), code, reason };
+    this.#webSocket.close(code, reason);
+  }
+
+  /** Ends the connection without a closing handshake, as a broken network does. */
+  cut(): void {
+    this.#webSocket.terminate();
+  }
+
+  state(subscriptions: string[]): ConnectionState {
+    const secondAgoUs = this.#context.clock.nowUs() - 1_000_000;
+    return {
+      connection: this.id,
+      url: this.url,
+      address: this.address,
+      openedMs: this.#openedMs,
+      closed: this.#closed,
+      stalled: this.#stalled,
+      subscriptions,
+      framesSent: this.#framesSent,
+      bytesSent: this.#bytesSent,
+      bytesBuffered: this.bytesBuffered,
+      messagesReceived: this.#messagesReceived,
+      messagesLastSecond: this.#messageTimesUs.filter((timeUs) => timeUs > secondAgoUs).length,
+      pingsSent: this.#pingsSent,
+      pongsReceived: this.#pongsReceived,
+      sent: Object.fromEntries(this.#sent),
+    };
+  }
+
+  /** Counts an incoming message; beyond the limit the connection is closed and the answer is false. */
+  #admit(): boolean {
+    if (this.#stalled || this.#closed) return false;
+    this.#messagesReceived++;
+    const nowUs = this.#context.clock.nowUs();
+    const limit = this.#context.settings.messagesPerSecondMax;
+    this.#messageTimesUs.push(nowUs);
+    if (this.#messageTimesUs.length <= limit) return true;
+    const oldestUs = this.#messageTimesUs.shift() ?? 0;
+    if (nowUs - oldestUs >= 1_000_000) return true;
+    this.close(1008, 'Too many requests');
+    return false;
+  }
+
+  #ping(): void {
+    const { clock, settings } = this.#context;
+    const payload = String(this.#nowMs());
+    if (this.#openPings.size === 0) {
+      this.#cancelPongTimeout = clock.after(settings.pongTimeoutMs, () => this.close(1008, 'Pong timeout'));
+    }
+    this.#openPings.add(payload);
+    this.#webSocket.ping(payload);
+    this.#pingsSent++;
+    this.#cancelPing = clock.after(settings.pingIntervalMs, () => this.#ping());
+  }
+
+  /** Only a copy of a ping's payload counts as an answer; any ping's answer shows that the client lives. */
+  #onPong(payload: string): void {
+    this.#pongsReceived++;
+    if (!this.#openPings.has(payload)) return;
+    this.#openPings.clear();
+    this.#cancelPongTimeout();
+  }
+
+  #cancelTimers(): void {
+    this.#cancelPing();
+    this.#cancelPongTimeout();
+    this.#cancelLifetime();
+    this.#openPings.clear();
+  }
+
+  #nowMs(): number {
+    return Math.floor(this.#context.clock.nowUs() / 1000);
+  }
+}
