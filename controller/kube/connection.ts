@@ -35,8 +35,10 @@ export interface Connections {
   close(): Promise<void>;
 }
 
-// Token and certificate files are read again after that time: kubelet renews a token when 20 % of its life, minutes at least, is left.
+// Token and certificate files are read again after that time; client-go allows a minute.
 const credentialsMsMax = 10_000;
+// A credential plug-in may open a connection of its own, or hang.
+const loadMsMax = 30_000;
 // A reconcile does its requests one after the other, so this serves about as many reconciles at once.
 const requestConnectionsMax = 8;
 // One per reflector; far more than any controller watches.
@@ -53,10 +55,22 @@ export function createConnections(original: KubeConfig, clock: Clock): Connectio
   let loadedMs = 0;
   let loading: Promise<Connection> | null = null;
 
+  async function credentialsInTime(): Promise<Credentials> {
+    const late = Promise.withResolvers<never>();
+    const cancel = clock.setTimer(loadMsMax, () => late.reject(new Error(`no credentials in ${loadMsMax} ms`)));
+    try {
+      return await Promise.race([credentialsOf(kubeConfig), late.promise]);
+    } finally {
+      cancel();
+    }
+  }
+
   async function load(): Promise<Connection> {
+    const loaded = kubeConfig;
     const cluster = kubeConfig.getCurrentCluster();
     if (!cluster) throw new Error(`the kubeconfig's current context '${kubeConfig.currentContext}' names no cluster`);
-    const { options, headers } = await credentialsOf(kubeConfig);
+    const { options, headers } = await credentialsInTime();
+    if (loaded !== kubeConfig) return load();
     const { ca, cert, key, servername, rejectUnauthorized } = options;
     const tls = JSON.stringify([cluster.server, cluster.proxyUrl, ca, cert, key, servername, rejectUnauthorized]);
     const fingerprint = createHash('sha256').update(tls).digest('hex');
@@ -98,6 +112,11 @@ export function createConnections(original: KubeConfig, clock: Clock): Connectio
   };
 }
 
+interface Credentials {
+  options: RequestOptions;
+  headers: Record<string, string>;
+}
+
 /** Authenticators added by code are not copied: there is no way to read them back. */
 function copyOf({ clusters, users, contexts, currentContext }: KubeConfig): KubeConfig {
   const copy = new KubeConfig();
@@ -111,9 +130,7 @@ function copyOf({ clusters, users, contexts, currentContext }: KubeConfig): Kube
   return copy;
 }
 
-async function credentialsOf(
-  kubeConfig: KubeConfig,
-): Promise<{ options: RequestOptions; headers: Record<string, string> }> {
+async function credentialsOf(kubeConfig: KubeConfig): Promise<Credentials> {
   const options: RequestOptions = { headers: {} };
   // It also leaves an https.Agent in `options`; nobody uses that one, so it opens no socket.
   await kubeConfig.applyToHTTPSOptions(options);

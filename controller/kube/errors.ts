@@ -54,8 +54,9 @@ const messageCharactersMax = 300;
 /**
  * The error that an answer describes; its body need not be a Status, as a proxy on the way may have written it.
  * @param request what was asked, such as `GET /api/v1/pods`, for the message
+ * @param retryAfterHeader empty: there is none
  */
-export function errorOfAnswer(request: string, code: number, retryAfterHeader: string | null, body: string): KubeError {
+export function errorOfAnswer(request: string, code: number, retryAfterHeader: string, body: string): KubeError {
   let status: Status;
   try {
     status = JSON.parse(body) as Status;
@@ -63,8 +64,7 @@ export function errorOfAnswer(request: string, code: number, retryAfterHeader: s
     status = { message: body.trim().slice(0, messageCharactersMax) };
   }
   // The API server sends whole seconds; a date, which HTTP also allows, counts as "did not say".
-  const retryAfterSeconds = Number(retryAfterHeader ?? Number.NaN);
-  const details = retryAfterSeconds >= 0 ? { retryAfterSeconds } : status?.details;
+  const details = /^\d+$/.test(retryAfterHeader) ? { retryAfterSeconds: Number(retryAfterHeader) } : status?.details;
   return errorOfStatus(request, { ...status, code, ...(details ? { details } : {}) });
 }
 

@@ -37,7 +37,7 @@ export interface Reflector<T extends KubeObject> {
   readonly synced: Promise<void>;
   get(key: string): T | null;
   list(): T[];
-  /** Keeps the copy current until `signal` is aborted; never rejects for what a server or a network does. Call it once. */
+  /** Keeps the copy current until `signal` is aborted; whatever a server or a network does. Rejects only if it runs already. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -60,8 +60,9 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   const objects = new Map<string, T>();
   /** Where in the collection's history the copy is; null: nowhere, list again. */
   let resourceVersion: string | null = null;
-  /** What the server asked for in its last refusal. */
-  let pauseMsMin = 0;
+  /** Lists and watches in a row that did not last. */
+  let failures = 0;
+  let running = false;
   const synced = Promise.withResolvers<void>();
   // Whoever waits sees the rejection; that nobody waits is no error.
   synced.promise.catch(() => {});
@@ -78,7 +79,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     }
   }
 
-  async function list(signal: AbortSignal): Promise<string> {
+  async function relist(signal: AbortSignal): Promise<string> {
     const listed = await listAll<T>(transport, path, selectors, signal);
     for (const [key, object] of listed.objects) set(key, object);
     for (const key of objects.keys()) if (!listed.objects.has(key)) set(key, null);
@@ -88,41 +89,47 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     return listed.resourceVersion;
   }
 
+  /** Ends when the server ends the watch. */
   async function watch(from: string, signal: AbortSignal): Promise<void> {
     const startMs = clock.nowMs();
     metrics?.watches.inc({ name });
     const timeoutSeconds = Math.round(watchSecondsMin + random() * (watchSecondsMax - watchSecondsMin));
     const query = { ...selectors, resourceVersion: from, allowWatchBookmarks: true, timeoutSeconds };
-    for await (const { type, object } of transport.watch<T>(path, query, { signal, idleMsMax })) {
-      resourceVersion = object.metadata.resourceVersion ?? null;
-      if (type !== 'BOOKMARK') set(keyOf(object), type === 'DELETED' ? null : object);
+    let events = 0;
+    try {
+      for await (const { type, object } of transport.watch<T>(path, query, { signal, idleMsMax })) {
+        events++;
+        resourceVersion = object.metadata.resourceVersion ?? null;
+        if (type !== 'BOOKMARK') set(keyOf(object), type === 'DELETED' ? null : object);
+      }
+    } finally {
+      if (clock.nowMs() - startMs >= goodWatchMsMin) failures = 0;
     }
-    if (resourceVersion === from && clock.nowMs() - startMs < suspiciousWatchMsMax) resourceVersion = null;
+    if (events === 0 && clock.nowMs() - startMs < suspiciousWatchMsMax) resourceVersion = null;
   }
 
-  /** The only error that needs anything but another try is a lost place in the history. */
-  async function listAndWatch(signal: AbortSignal): Promise<void> {
+  /** Returns the pause before the next time, milliseconds. */
+  async function listAndWatch(signal: AbortSignal): Promise<number> {
+    let askedMs = 0;
+    failures++;
     try {
-      resourceVersion ??= await list(signal);
+      resourceVersion ??= await relist(signal);
       await watch(resourceVersion, signal);
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) return 0;
       if (isGone(error)) resourceVersion = null;
-      const level = isGone(error) ? 'info' : 'warn';
-      log[level]({ reflector: name, error }, resourceVersion === null ? 'will list again' : 'will watch again');
-      pauseMsMin = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
+      if (error instanceof KubeError) askedMs = error.retryAfterMs ?? 0;
+      const next = resourceVersion === null ? 'will list again' : 'will watch on';
+      log[isGone(error) ? 'info' : 'warn']({ reflector: name, error }, next);
     }
+    return Math.max(askedMs, backoffDelayMs(failures, reconnectLimits, random()));
   }
 
   async function run(signal: AbortSignal): Promise<void> {
-    let failures = 0;
-    while (!signal.aborted) {
-      const startMs = clock.nowMs();
-      pauseMsMin = 0;
-      await listAndWatch(signal);
-      failures = clock.nowMs() - startMs < goodWatchMsMin ? failures + 1 : 0;
-      await sleep(clock, Math.max(pauseMsMin, backoffDelayMs(failures, reconnectLimits, random())), signal);
-    }
+    if (running) throw new Error(`reflector ${name}: it runs already`);
+    running = true;
+    while (!signal.aborted) await sleep(clock, await listAndWatch(signal), signal);
+    running = false;
     synced.reject(signal.reason);
   }
 

@@ -92,34 +92,24 @@ export function createTransport(kubeConfig: KubeConfig, options: TransportOption
         bodyTimeout: silenceMsMax,
       });
       metrics?.requests.inc({ code: String(response.statusCode), method });
-      if (response.statusCode < 300) return response;
-      const text = await textOf(response.body, answerBytesMax);
-      const retryAfter = response.headers['retry-after'];
-      throw errorOfAnswer(
-        nameOf(call),
-        response.statusCode,
-        retryAfter === undefined ? null : String(retryAfter),
-        text,
-      );
+      return response;
     } catch (error) {
-      if (!(error instanceof KubeError)) metrics?.requests.inc({ code: '<error>', method });
-      throw failureOf(call, error);
+      metrics?.requests.inc({ code: '<error>', method });
+      throw error;
     }
   }
 
-  /** Credentials may be refused once: then they are read afresh. */
-  async function withCredentials<R>(call: Call, exchange: (connection: Connection) => Promise<R>): Promise<R> {
-    const connect = () =>
-      connections.current().catch((error: unknown) => {
-        throw failureOf(call, error);
-      });
-    const connection = await connect();
-    try {
-      return await exchange(connection);
-    } catch (error) {
-      if (!(error instanceof KubeError && error.status === 401)) throw error;
+  /** The body of a good answer; credentials may be refused once, then they are read afresh. */
+  async function bodyOf(call: Call, pool: 'requests' | 'watches'): Promise<AsyncIterable<Uint8Array>> {
+    for (let refusals = 0; ; refusals++) {
+      const connection = await connections.current();
+      const { statusCode, headers, body } = await send(call, connection[pool], connection);
+      if (statusCode < 300) return body;
+      const text = await textOf(body, answerBytesMax);
+      if (statusCode !== 401 || refusals > 0) {
+        throw errorOfAnswer(nameOf(call), statusCode, String(headers['retry-after'] ?? ''), text);
+      }
       connections.renew(connection);
-      return exchange(await connect());
     }
   }
 
@@ -129,10 +119,8 @@ export function createTransport(kubeConfig: KubeConfig, options: TransportOption
     const abort = () => deadline.abort(call.signal?.reason);
     call.signal?.addEventListener('abort', abort);
     try {
-      return await withCredentials(call, async (connection) => {
-        const response = await send({ ...call, signal: deadline.signal }, connection.requests, connection);
-        return JSON.parse(await textOf(response.body, answerBytesMax));
-      });
+      const body = await bodyOf({ ...call, signal: deadline.signal }, 'requests');
+      return JSON.parse(await textOf(body, answerBytesMax));
     } catch (error) {
       throw failureOf(call, error);
     } finally {
@@ -161,7 +149,7 @@ export function createTransport(kubeConfig: KubeConfig, options: TransportOption
     const call: Call = { method: 'GET', path, query: { ...query, watch: true }, signal, silenceMsMax: idleMsMax };
     try {
       signal.throwIfAborted();
-      const { body } = await withCredentials(call, (connection) => send(call, connection.watches, connection));
+      const body = await bodyOf(call, 'watches');
       for await (const line of lines(body, watchLineBytesMax)) yield eventOf<T>(call, line);
     } catch (error) {
       signal.throwIfAborted();
