@@ -1,5 +1,6 @@
-// Capped exponential backoff with jitter: the first try is immediate, later ones wait half of a doubling bound and a random part of the other half.
-// Jitter spreads clients that failed together: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+// Capped exponential backoff with jitter: the first try is immediate, later ones wait half of a doubling bound and a
+// random part of the other half. Jitter spreads clients that failed together:
+// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 
 export interface BackoffLimits {
   /** Bound of the first wait, milliseconds. */

@@ -1,7 +1,7 @@
 // Completes package-lock.json for all platforms: where a package registry serves only the packages of some platforms,
-// npm leaves the others out of the lock, and `npm ci` then refuses the lock on every machine. Run after each `npm install`.
-// The missing entries get the exact version, operating system and processor that their names and dependants state;
-// they have no integrity, because nothing was downloaded to compute it from.
+// npm leaves the others out of the lock, and `npm ci` then refuses the lock on every machine. Run after each
+// `npm install`. The missing entries get the exact version, operating system and processor that their names and
+// dependants state; they have no integrity, because nothing was downloaded to compute it from.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 interface LockEntry {
