@@ -50,5 +50,5 @@ const options: BuildOptions = {
 };
 
 const { metafile } = await build(options);
-for (const [file, { bytes }] of Object.entries(metafile.outputs))
+for (const [file, { bytes }] of Object.entries(metafile?.outputs ?? {}))
   console.log(`${file}: ${Math.ceil(bytes / 1024)} KiB`);

@@ -1,0 +1,102 @@
+// The worker's metrics. docs/reference/worker-metrics.md lists them; a test holds page and code equal.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { symbolStates } from '../api/worker-status.ts';
+import type { Producer } from './producer/producer.ts';
+import type { Status } from './status.ts';
+
+/** What is read at each scrape instead of being counted. */
+export interface MetricSources {
+  status: Status;
+  buffered: Producer['buffered'];
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+export function createMetrics({ status, buffered }: MetricSources) {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+
+  new Gauge({
+    name: 'k2_worker_streaming',
+    help: '1 while trades are read and written, 0 while something keeps them from it.',
+    registers,
+    collect() {
+      this.set(status.notReady() === null ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'k2_worker_symbols',
+    help: 'Symbols by state of their subscription.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const state of symbolStates) this.set({ state }, status.symbolsIn(state).length);
+    },
+  });
+  new Gauge({
+    name: 'k2_worker_last_trade_timestamp_seconds',
+    help: 'Exchange time of the newest trade written, by symbol.',
+    labelNames: ['symbol'],
+    registers,
+    collect() {
+      for (const { symbol, lastTradeTimeMs } of status.snapshot().symbols) {
+        if (lastTradeTimeMs !== null) this.set({ symbol }, lastTradeTimeMs / 1000);
+      }
+    },
+  });
+  new Gauge({
+    name: 'k2_worker_buffer_records',
+    help: 'Records taken and not yet acknowledged by the broker.',
+    registers,
+    collect() {
+      this.set(buffered().records);
+    },
+  });
+  new Gauge({
+    name: 'k2_worker_buffer_bytes',
+    help: 'Memory of those records.',
+    registers,
+    collect() {
+      this.set(buffered().bytes);
+    },
+  });
+
+  return {
+    registry,
+    frames: new Counter({
+      name: 'k2_worker_frames_total',
+      help: 'Frames received, by what they say.',
+      labelNames: ['kind'],
+      registers,
+    }),
+    records: new Counter({
+      name: 'k2_worker_records_total',
+      help: 'Records acknowledged by the broker, by topic.',
+      labelNames: ['topic'],
+      registers,
+    }),
+    delivery: new Histogram({
+      name: 'k2_worker_delivery_seconds',
+      help: "From receiving the oldest frame of a batch to the broker's acknowledgement.",
+      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
+      registers,
+    }),
+    disconnects: new Counter({
+      name: 'k2_worker_disconnects_total',
+      help: 'Connections that ended or were not made, by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    pauses: new Counter({
+      name: 'k2_worker_pauses_total',
+      help: 'Times that reading paused because the buffer was full.',
+      registers,
+    }),
+    retries: new Counter({
+      name: 'k2_worker_produce_retries_total',
+      help: 'Requests to the broker that failed and are repeated.',
+      registers,
+    }),
+  };
+}
