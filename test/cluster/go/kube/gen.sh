@@ -1,5 +1,5 @@
 #!/bin/bash
-# gen.sh VERSION (1.35.4): writes go.mod for that Kubernetes, then `go build -mod=mod` completes go.sum. Kubernetes is a
+# gen.sh VERSION (1.35.4): writes go.mod for that Kubernetes, and completes go.sum. Kubernetes is a
 # module of several repositories: upstream's own requirements are taken over, with its staging folders by their version.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -16,4 +16,4 @@ upstream=$(go mod download -json "k8s.io/kubernetes@v$version" | sed -n 's/.*"Go
     awk -v version="${version#1.}" '{print "\t" $1 " => " $1 " v0." version}'
   echo ')'
 } > go.mod
-go mod edit -fmt
+go list -mod=mod -deps . > /dev/null
