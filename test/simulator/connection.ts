@@ -6,6 +6,9 @@ import type { ConnectionState } from './control-types.ts';
 import type { Ledger } from './ledger.ts';
 import type { Settings } from './settings.ts';
 
+/** Held frames are written when this many bytes are full. */
+const writeBytes = 32 * 1024;
+
 export interface ConnectionContext {
   clock: Clock;
   ledger: Ledger;
@@ -22,6 +25,9 @@ export class Connection {
   #openedMs: number;
   #closed: { ms: number; code: number; reason: string } | null = null;
   #stalled = false;
+  #holding = false;
+  #held = Buffer.alloc(0);
+  #heldBytes = 0;
   #framesSent = 0;
   #bytesSent = 0;
   #messageTimesUs: number[] = [];
@@ -93,7 +99,7 @@ export class Connection {
       this.close(1008, 'Client too slow');
       return false;
     }
-    this.#webSocket.send(bytes, { binary: false });
+    this.#frame(bytes);
     this.#framesSent++;
     this.#bytesSent += bytes.length;
     this.#context.ledger.append(this.id, symbol, id, bytes);
@@ -108,18 +114,23 @@ export class Connection {
     return true;
   }
 
-  /** What is sent between cork and uncork leaves in one write. */
-  cork(): void {
-    this.#socket.cork();
+  /** What is sent from here to flush() leaves in few writes: one for each frame would cost most of the time. */
+  hold(): void {
+    this.#holding = true;
   }
 
-  uncork(): void {
-    this.#socket.uncork();
+  flush(): void {
+    this.#holding = false;
+    if (this.#heldBytes === 0) return;
+    this.#socket.write(this.#held.subarray(0, this.#heldBytes));
+    // The socket may still read what was written, so later frames go behind it.
+    this.#held = this.#held.subarray(this.#heldBytes);
+    this.#heldBytes = 0;
   }
 
   /** Bytes accepted for sending that the operating system has not taken yet. */
   get bytesBuffered(): number {
-    return this.#webSocket.bufferedAmount;
+    return this.#webSocket.bufferedAmount + this.#heldBytes;
   }
 
   /** Resolves when what is buffered has been written, or the connection has closed. */
@@ -146,12 +157,17 @@ export class Connection {
   close(code: number, reason: string): void {
     this.#cancelTimers();
     this.#closed ??= { ms: this.#nowMs(), code, reason };
+    this.flush();
     this.#webSocket.close(code, reason);
   }
 
-  /** Ends the connection without a closing handshake, as a broken network does. */
-  cut(): void {
-    this.#webSocket.terminate();
+  /** Ends the connection without a closing handshake, as a broken network does; resolves when it is gone. */
+  cut(): Promise<void> {
+    if (this.#webSocket.readyState === this.#webSocket.CLOSED) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#webSocket.once('close', () => resolve());
+      this.#webSocket.terminate();
+    });
   }
 
   state(subscriptions: string[]): ConnectionState {
@@ -173,6 +189,33 @@ export class Connection {
       pongsReceived: this.#pongsReceived,
       sent: Object.fromEntries(this.#sent),
     };
+  }
+
+  /**
+   * Writes one text frame (RFC 6455, 5.2: unmasked, unfragmented) by ourselves: ws makes two writes of each.
+   * Without compression ws keeps no queue of its own, so its pings and closes go between whole frames.
+   */
+  #frame(bytes: Buffer): void {
+    const size = bytes.length + 10;
+    if (this.#heldBytes + size > this.#held.length) {
+      const holding = this.#holding;
+      this.flush();
+      this.#holding = holding;
+      this.#held = Buffer.allocUnsafe(Math.max(writeBytes, size));
+    }
+    let at = this.#heldBytes;
+    at = this.#held.writeUInt8(0x81, at);
+    if (bytes.length < 126) {
+      at = this.#held.writeUInt8(bytes.length, at);
+    } else if (bytes.length < 65_536) {
+      at = this.#held.writeUInt8(126, at);
+      at = this.#held.writeUInt16BE(bytes.length, at);
+    } else {
+      at = this.#held.writeUInt8(127, at);
+      at = this.#held.writeBigUInt64BE(BigInt(bytes.length), at);
+    }
+    this.#heldBytes = at + bytes.copy(this.#held, at);
+    if (!this.#holding) this.flush();
   }
 
   /** Counts an incoming message; beyond the limit the connection is closed and the answer is false. */
@@ -219,4 +262,11 @@ export class Connection {
   #nowMs(): number {
     return Math.floor(this.#context.clock.nowUs() / 1000);
   }
+}
+
+/** Answers a WebSocket upgrade with an HTTP status instead. */
+export function refuseUpgrade(socket: Duplex, status: string, headers: Record<string, string | number> = {}): void {
+  const fields = Object.entries({ connection: 'close', 'content-length': 0, ...headers });
+  const lines = [`HTTP/1.1 ${status}`, ...fields.map(([name, value]) => `${name}: ${value}`)];
+  socket.end(`${lines.join('\r\n')}\r\n\r\n`);
 }

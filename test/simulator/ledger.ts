@@ -2,8 +2,8 @@
 
 /** Chunks are allocated whole; one is small against the bound and large against a frame. */
 const chunkBytes = 1024 * 1024;
-/** Estimated memory per entry beside its bytes, so that many small frames count, too. */
-const entryBytes = 96;
+/** Before each frame in its chunk: length, connection, symbol (index + 1, 0: none), each 32 bits; id as a double (NaN: none). */
+const headerBytes = 20;
 
 export interface LedgerState {
   frames: number;
@@ -21,19 +21,11 @@ export interface SentFrame {
   frame: string;
 }
 
-interface Entry {
-  connection: number;
-  symbol: string | null;
-  id: number | null;
-  chunk: Buffer;
-  start: number;
-  length: number;
-}
-
 export class Ledger {
-  #entries: Entry[] = [];
-  #chunk = Buffer.alloc(0);
-  #used = 0;
+  #chunks: { bytes: Buffer; used: number }[] = [];
+  #symbols: string[] = [];
+  #symbolIndex = new Map<string, number>();
+  #frames = 0;
   #bytes = 0;
   #framesNotKept = 0;
   #bytesMax: number;
@@ -43,43 +35,66 @@ export class Ledger {
   }
 
   append(connection: number, symbol: string | null, id: number | null, frame: Buffer): void {
-    const length = frame.length;
-    if (this.#framesNotKept > 0 || this.#bytes + length + entryBytes > this.#bytesMax) {
+    const size = headerBytes + frame.length;
+    if (this.#framesNotKept > 0 || this.#bytes + size > this.#bytesMax) {
       this.#framesNotKept++;
       return;
     }
-    if (this.#used + length > this.#chunk.length) {
-      this.#chunk = Buffer.allocUnsafe(Math.max(chunkBytes, length));
-      this.#used = 0;
+    let chunk = this.#chunks.at(-1);
+    if (!chunk || chunk.used + size > chunk.bytes.length) {
+      chunk = { bytes: Buffer.allocUnsafe(Math.max(chunkBytes, size)), used: 0 };
+      this.#chunks.push(chunk);
     }
-    frame.copy(this.#chunk, this.#used);
-    this.#entries.push({ connection, symbol, id, chunk: this.#chunk, start: this.#used, length });
-    this.#used += length;
-    this.#bytes += length + entryBytes;
+    const { bytes, used } = chunk;
+    bytes.writeUInt32LE(frame.length, used);
+    bytes.writeUInt32LE(connection, used + 4);
+    bytes.writeUInt32LE(symbol === null ? 0 : this.#indexOf(symbol) + 1, used + 8);
+    bytes.writeDoubleLE(id ?? Number.NaN, used + 12);
+    frame.copy(bytes, used + headerBytes);
+    chunk.used += size;
+    this.#bytes += size;
+    this.#frames++;
   }
 
   /** What was kept up to now, in the order of sending. */
   *read(connection: number | undefined, symbol: string | undefined): Generator<SentFrame> {
-    const end = this.#entries.length;
-    for (const [index, entry] of this.#entries.entries()) {
-      if (index === end) return;
-      if (connection !== undefined && entry.connection !== connection) continue;
-      if (symbol !== undefined && entry.symbol !== symbol) continue;
-      const frame = entry.chunk.toString('utf8', entry.start, entry.start + entry.length);
-      yield { connection: entry.connection, symbol: entry.symbol, id: entry.id, frame };
+    let left = this.#frames;
+    for (const { bytes, used } of [...this.#chunks]) {
+      for (let at = 0; at < used && left > 0; left--) {
+        const start = at + headerBytes;
+        const end = start + bytes.readUInt32LE(at);
+        const id = bytes.readDoubleLE(at + 12);
+        const sent = {
+          connection: bytes.readUInt32LE(at + 4),
+          symbol: this.#symbols[bytes.readUInt32LE(at + 8) - 1] ?? null,
+          id: Number.isNaN(id) ? null : id,
+        };
+        const isWanted = connection === undefined || connection === sent.connection;
+        if (isWanted && (symbol === undefined || symbol === sent.symbol)) {
+          yield { ...sent, frame: bytes.toString('utf8', start, end) };
+        }
+        at = end;
+      }
     }
   }
 
   state(): LedgerState {
-    const framesNotKept = this.#framesNotKept;
-    return { frames: this.#entries.length, bytes: this.#bytes, bytesMax: this.#bytesMax, framesNotKept };
+    return { frames: this.#frames, bytes: this.#bytes, bytesMax: this.#bytesMax, framesNotKept: this.#framesNotKept };
   }
 
   clear(): void {
-    this.#entries = [];
-    this.#chunk = Buffer.alloc(0);
-    this.#used = 0;
+    this.#chunks = [];
+    this.#frames = 0;
     this.#bytes = 0;
     this.#framesNotKept = 0;
+  }
+
+  #indexOf(symbol: string): number {
+    let index = this.#symbolIndex.get(symbol);
+    if (index === undefined) {
+      index = this.#symbols.push(symbol) - 1;
+      this.#symbolIndex.set(symbol, index);
+    }
+    return index;
   }
 }

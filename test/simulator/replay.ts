@@ -50,19 +50,22 @@ export class Replay {
   }
 
   async #run(speed: number | 'flat', generation: number): Promise<void> {
-    const pause = speed === 'flat' ? this.#flatOut() : this.#paced(speed);
+    const isFlat = speed === 'flat';
+    const pause = isFlat ? this.#flatOut() : this.#paced(speed);
     for (const frame of this.#frames) {
       await pause(frame);
       if (generation !== this.#generation) return;
-      this.#play(frame);
+      this.#play(frame, isFlat);
     }
+    for (const connection of this.#exchange.connections()) connection.flush();
     this.#state.phase = 'done';
   }
 
-  #play(frame: RecordedFrame): void {
+  #play(frame: RecordedFrame, isFlat: boolean): void {
     const { symbol, id, connections } = this.#exchange.receivers(frame);
     if (connections.length === 0) this.#state.unsubscribed++;
     for (const { connection, bytes } of connections) {
+      if (isFlat) connection.hold();
       if (connection.send(bytes, symbol, id)) this.#state.sent++;
     }
     this.#state.framesPlayed++;
@@ -88,8 +91,10 @@ export class Replay {
 
   /** Lets the sockets write, and waits for those that are behind. */
   async #breathe(): Promise<void> {
+    const connections = this.#exchange.connections();
+    for (const connection of connections) connection.flush();
     await new Promise<void>((resolve) => setImmediate(resolve));
-    const behind = this.#exchange.connections().filter((connection) => connection.bytesBuffered > bufferedBytesMax);
+    const behind = connections.filter((connection) => connection.bytesBuffered > bufferedBytesMax);
     await Promise.all(behind.map((connection) => connection.drained()));
   }
 }

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { Connection, type ConnectionContext } from '../connection.ts';
+import { Connection, type ConnectionContext, refuseUpgrade } from '../connection.ts';
 import type { Exchange, Receivers } from '../exchange.ts';
 import type { Market, TimedOrder } from '../market.ts';
 import type { RecordedFrame } from '../recording.ts';
@@ -65,9 +65,9 @@ export class Binance implements Exchange {
     const streams = streamsOf(url);
     const limits = this.#context.settings;
     if (!this.#admitAttempt(address)) {
-      refuse(socket, '429 Too Many Requests', { 'retry-after': Math.ceil(limits.connectWindowMs / 1000) });
+      refuseUpgrade(socket, '429 Too Many Requests', { 'retry-after': Math.ceil(limits.connectWindowMs / 1000) });
     } else if (unit === null || new Set(streams).size > limits.streamsPerConnectionMax) {
-      refuse(socket, '400 Bad Request', {});
+      refuseUpgrade(socket, '400 Bad Request');
     } else {
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         this.#connected(webSocket, socket, request.url ?? '/', address, url.pathname === '/stream', unit, streams);
@@ -228,11 +228,4 @@ export class Binance implements Exchange {
 function streamsOf(url: URL): string[] {
   const text = url.pathname === '/stream' ? url.searchParams.get('streams') : decodeURIComponent(url.pathname.slice(4));
   return (text ?? '').split('/').filter((stream) => stream !== '');
-}
-
-function refuse(socket: Duplex, status: string, headers: Record<string, string | number>): void {
-  const lines = Object.entries({ connection: 'close', 'content-length': 0, ...headers }).map(
-    ([name, value]) => `${name}: ${value}`,
-  );
-  socket.end(`HTTP/1.1 ${[status, ...lines].join('\r\n')}\r\n\r\n`);
 }
