@@ -57,15 +57,19 @@ const messageCharactersMax = 300;
  * @param retryAfterHeader empty: there is none
  */
 export function errorOfAnswer(request: string, code: number, retryAfterHeader: string, body: string): KubeError {
-  let status: Status;
-  try {
-    status = JSON.parse(body) as Status;
-  } catch {
-    status = { message: body.trim().slice(0, messageCharactersMax) };
-  }
+  const status = parseStatus(body) ?? { message: body.trim().slice(0, messageCharactersMax) };
   // The API server sends whole seconds; a date, which HTTP also allows, counts as "did not say".
-  const details = /^\d+$/.test(retryAfterHeader) ? { retryAfterSeconds: Number(retryAfterHeader) } : status?.details;
-  return errorOfStatus(request, { ...status, code, ...(details ? { details } : {}) });
+  const details = /^\d+$/.test(retryAfterHeader) ? { retryAfterSeconds: Number(retryAfterHeader) } : status.details;
+  return errorOfStatus(request, { ...status, code, ...(details && { details }) });
+}
+
+function parseStatus(body: string): Status | null {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return typeof parsed === 'object' ? parsed : null;
+  } catch {
+    return null;
+  }
 }
 
 export function errorOfStatus(request: string, { code = 500, reason = '', message = '', details }: Status): KubeError {

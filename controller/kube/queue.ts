@@ -16,7 +16,10 @@ const addAfterMsMax = 86_400_000;
 export interface WorkQueue {
   /** Makes the key wait for a worker; does nothing if it already waits. While a worker has it, it waits until `done`. */
   add(key: string): void;
-  /** Adds the key after `delayMs`. One delayed add per key: the earlier due time wins. */
+  /**
+   * Adds the key after `delayMs`. One delayed add per key: the earlier due time wins.
+   * @throws RangeError for NaN, which a timer would take for "at once", again and again
+   */
   addAfter(key: string, delayMs: number): void;
   /** The key that waits longest; `done(key)` must follow. Null once `signal` is aborted. */
   get(signal: AbortSignal): Promise<string | null>;
@@ -74,6 +77,7 @@ export function createQueue({ name, clock, random, metrics }: WorkQueueOptions):
   }
 
   function addAfter(key: string, delayMs: number): void {
+    if (Number.isNaN(delayMs)) throw new RangeError(`${key}: the delay is not a number of milliseconds`);
     const boundedMs = Math.min(Math.max(delayMs, 0), addAfterMsMax);
     const dueMs = clock.nowMs() + boundedMs;
     const planned = delayed.get(key);
