@@ -18,7 +18,7 @@ export interface Call {
   send(bytes: string): void;
   /** A watch event, as one line. */
   event(type: string, object: object): void;
-  end(): void;
+  end(bytes?: string): void;
   /** Resets the connection. */
   reset(): void;
 }
@@ -120,10 +120,7 @@ async function callOf(request: IncomingMessage, response: ServerResponse): Promi
     text: (status, answer) => void response.writeHead(status, { 'content-type': 'text/html' }).end(answer),
     send,
     event: (type, object) => send(`${JSON.stringify({ type, object })}\n`),
-    end: () => {
-      if (!response.headersSent) response.writeHead(200);
-      response.end();
-    },
+    end: (bytes = '') => void response.end(bytes),
     reset: () => void request.socket.resetAndDestroy(),
   };
 }
