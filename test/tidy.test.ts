@@ -145,6 +145,7 @@ describe('a rule for the project', () => {
     expect(one.join('\n')).toContain(`${path}:2: imports '${name}': ${words}`);
     expect(importRules([at(path, 'import type {', '  a,', `} from '${name}';`)])).toHaveLength(1);
     expect(importRules([at(path, `const a = await import('${name}');`)])).toHaveLength(1);
+    expect(importRules([at(path, `export * from '${name}';`, `import '${name}';`)])).toHaveLength(2);
   });
 
   test.each([
@@ -153,6 +154,7 @@ describe('a rule for the project', () => {
     ['worker/exchanges/binance.ts', '../decimal.ts'],
     ['worker/exchanges/index.ts', './binance.ts'],
     ['test/worker/feed.test.ts', '../../controller/plan.ts'],
+    ['worker/exchanges/exchange.ts', "../json.ts';\nexport type Parsed =\n  | { kind: 'trades"],
   ])('lets an import of the layout pass: %s from %s', (path, name) => {
     expect(importRules([at(path, `import { a } from '${name}';`)])).toEqual([]);
   });

@@ -15,7 +15,7 @@ interface Reference {
 /** Imports, exports from, and dynamic imports. */
 export function importsOf({ path, text }: SourceFile): Reference[] {
   const pattern =
-    /^(?:import|export)\b[^'"`;]*?['"]([^'"]+)['"]|^\} from ['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]/gm;
+    /^(?:import|export)\b[^'"`;=]*\bfrom ['"]([^'"]+)['"]|^import ['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]/gm;
   return [...text.matchAll(pattern)].map((match) => {
     const name = match[1] ?? match[2] ?? match[3] ?? '';
     return {
