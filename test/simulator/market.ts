@@ -56,6 +56,7 @@ interface Book {
 
 export class Market {
   #books = new Map<string, Book>();
+  #unlisted = new Map<string, Book>();
   #seed: string;
   #tradesPerSecond: number;
   #paused = false;
@@ -66,10 +67,12 @@ export class Market {
     this.#tradesPerSecond = tradesPerSecond;
   }
 
+  /** Lists a symbol, or changes its listing; one that was listed before goes on with its ids. */
   list(listing: Listing, nowUs: number): void {
-    const known = this.#books.get(listing.symbol);
+    const known = this.#books.get(listing.symbol) ?? this.#unlisted.get(listing.symbol);
     if (known) {
       known.listing = listing;
+      this.#books.set(listing.symbol, known);
       return;
     }
     const seed = symbolSeed(this.#seed, listing.symbol);
@@ -83,8 +86,13 @@ export class Market {
     this.#books.set(listing.symbol, { ...book, trades: 0, firstId: null, lastId: null, times, timesFrom });
   }
 
-  unlist(symbol: string): boolean {
-    return this.#books.delete(symbol);
+  unlist(symbol: string): void {
+    const book = this.#books.get(symbol);
+    if (!book) return;
+    book.dueUs = null;
+    book.burst = 0;
+    this.#unlisted.set(symbol, book);
+    this.#books.delete(symbol);
   }
 
   listings(): Listing[] {
