@@ -41,9 +41,12 @@ export interface ExchangeFeedSpec {
   worker?: { image?: string; resources?: ResourceRequirements };
 }
 
+/** A Kubernetes quantity: `500m`, `512Mi`, or a whole number. */
+export type Quantity = string | number;
+
 export interface ResourceRequirements {
-  limits?: Record<string, string>;
-  requests?: Record<string, string>;
+  limits?: { cpu?: Quantity; memory?: Quantity };
+  requests?: { cpu?: Quantity; memory?: Quantity };
 }
 
 export type ConditionStatus = 'True' | 'False' | 'Unknown';

@@ -20,7 +20,7 @@ const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 /** One variable: its name, its rule, what a right value looks like, and what it is for. */
-interface Variable<T> {
+export interface Variable<T> {
   name: string;
   schema: z.ZodType<T>;
   example: string;
@@ -29,7 +29,7 @@ interface Variable<T> {
 
 const symbolsMax = 1000;
 
-const text = z.string().min(1, 'is empty');
+export const text = z.string().min(1, 'is empty');
 const list = (schema: z.ZodType<string, string>) =>
   text
     .transform((value) => value.split(',').map((part) => part.trim()))
@@ -126,16 +126,23 @@ export function unknownVariables(environment: Record<string, string | undefined>
 }
 
 /**
- * Reads the configuration from an environment; an empty variable counts as unset.
+ * The value of one variable; an empty variable counts as unset.
  * @throws Error with one line that names the variable, what is wrong with its value, and a right example.
  */
+export function readVariable<T>(environment: Record<string, string | undefined>, variable: Variable<T>): T {
+  const { name, schema, example } = variable;
+  const result = schema.safeParse(environment[name] === '' ? undefined : environment[name]);
+  if (result.success) return result.data;
+  const problem = environment[name] ? `'${environment[name]}' ${result.error.issues[0]?.message}` : 'is not set';
+  throw new Error(`${name}: ${problem}; for example ${name}=${example}`);
+}
+
+/**
+ * Reads the whole configuration from an environment.
+ * @throws Error as readVariable does
+ */
 export function parseWorkerConfig(environment: Record<string, string | undefined>): WorkerConfig {
-  const read = <T>({ name, schema, example }: Variable<T>): T => {
-    const result = schema.safeParse(environment[name] === '' ? undefined : environment[name]);
-    if (result.success) return result.data;
-    const problem = environment[name] ? `'${environment[name]}' ${result.error.issues[0]?.message}` : 'is not set';
-    throw new Error(`${name}: ${problem}; for example ${name}=${example}`);
-  };
+  const read = <T>(variable: Variable<T>): T => readVariable(environment, variable);
   const exchange = read(variables.exchange);
   const normalized = `market.crypto.trades.${exchange}`;
   return {

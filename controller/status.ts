@@ -1,0 +1,140 @@
+// From what was seen to the status that a person reads. Pure. Nothing here depends on the order or number of reconciles,
+// so an unchanged world gives an equal status, which is then not written.
+import {
+  type Condition,
+  type ConditionType,
+  conditionTypes,
+  type ExchangeFeed,
+  type ExchangeFeedStatus,
+} from '../api/exchange-feed.ts';
+import type { Desired } from './desired.ts';
+import { classOf, conditionOf, type Finding, type Reason, sentence, type TargetError } from './errors.ts';
+import type { ObservedSubjects, ObservedTopics } from './plan.ts';
+import { judgeStreaming, type Streaming, type WorkerReport } from './streaming.ts';
+import { judgeWorkers } from './workers.ts';
+import type { Deployment, Pod } from './workload.ts';
+
+export interface Seen {
+  feed: ExchangeFeed;
+  /** As last written; `{}` for a new feed. */
+  previous: ExchangeFeedStatus;
+  /** Null: the feed is not accepted, or is being deleted; `failures` says which. */
+  desired: Desired | null;
+  /** Null: not known. */
+  topics: ObservedTopics | null;
+  subjects: ObservedSubjects | null;
+  /** What stood in the way, at most one for each condition counts. */
+  failures: TargetError[];
+  deployment: Deployment | null;
+  pods: Pod[];
+  reports: WorkerReport[];
+  /** Wall clock, milliseconds since 1970. */
+  nowMs: number;
+  /** Whether live figures may be written; they are in any case when Ready flips. */
+  liveDue: boolean;
+}
+
+export function describe(seen: Seen): ExchangeFeedStatus {
+  const { feed, previous } = seen;
+  const streaming = judgeStreaming(feed.spec.symbols, seen.reports, seen.pods.length);
+  const conditions = conditionsOf(seen, streaming);
+  const ready = (status: ExchangeFeedStatus) => status.conditions?.find(({ type }) => type === 'Ready')?.status;
+  const refreshLive = seen.liveDue || previous.live === undefined || ready(previous) !== ready({ conditions });
+  const live = refreshLive ? liveOf(streaming, previous.live) : previous.live;
+  const topics = topicsOf(seen) ?? previous.topics;
+  const { readyReplicas = 0 } = seen.deployment?.status ?? {};
+  return {
+    observedGeneration: feed.metadata.generation,
+    conditions,
+    symbols: feed.spec.symbols.length,
+    workers: `${readyReplicas}/${seen.deployment?.spec.replicas ?? 1}`,
+    ...(topics && { topics }),
+    ...(streaming.refused.length > 0 && { refusedSymbols: streaming.refused }),
+    ...(live && { live }),
+  };
+}
+
+function conditionsOf(seen: Seen, streaming: Streaming): Condition[] {
+  const findings: Record<ConditionType, Finding> = {
+    TopicsReady: judgeTopics(seen),
+    SubjectsReady: judgeSubjects(seen),
+    WorkersAvailable: failureOf(seen, 'WorkersAvailable') ?? judgeWorkers(seen.deployment, seen.pods),
+    Streaming: streaming.finding,
+    Ready: { reason: 'FeedReady', seen: '' },
+  };
+  const blocking = conditionTypes.map((type) => findings[type]).find(({ reason }) => classOf(reason) !== 'healthy');
+  findings.Ready = failureOf(seen, 'Ready') ?? blocking ?? { reason: 'FeedReady', seen: summary(seen) };
+  return conditionTypes.map((type) => toCondition(type, findings[type], seen));
+}
+
+function summary({ feed, desired }: Seen): string {
+  const count = feed.spec.symbols.length;
+  const into = desired?.topics.map(({ name }) => name).join(' and ');
+  return count === 1 ? `1 symbol streams into ${into}` : `${count} symbols stream into ${into}`;
+}
+
+function toCondition(type: ConditionType, { reason, seen: fact }: Finding, seen: Seen): Condition {
+  const status = statusOf(reason);
+  const previous = seen.previous.conditions?.find((condition) => condition.type === type);
+  const now = new Date(seen.nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  return {
+    type,
+    status,
+    reason,
+    message: sentence(reason, fact),
+    observedGeneration: seen.feed.metadata.generation,
+    lastTransitionTime: previous?.status === status ? previous.lastTransitionTime : now,
+  };
+}
+
+/** What was not looked at, or could not be, is neither right nor wrong. */
+const unknownReasons: readonly Reason[] = ['TopicsPending', 'SubjectsPending', 'WorkerUnreachable'];
+
+function statusOf(reason: Reason): Condition['status'] {
+  if (classOf(reason) === 'healthy') return 'True';
+  return unknownReasons.includes(reason) ? 'Unknown' : 'False';
+}
+
+function failureOf({ failures }: Seen, condition: ConditionType): Finding | undefined {
+  const failure = failures.find(({ reason }) => conditionOf(reason) === condition);
+  return failure && { reason: failure.reason, seen: failure.message };
+}
+
+function judgeTopics(seen: Seen): Finding {
+  const failure = failureOf(seen, 'TopicsReady');
+  if (failure) return failure;
+  if (seen.desired === null || seen.topics === null) return { reason: 'TopicsPending', seen: 'Not looked at' };
+  const missing = seen.desired.topics.filter(({ name }) => !seen.topics?.has(name)).map(({ name }) => name);
+  if (missing.length > 0) return { reason: 'TopicsPending', seen: `Not there yet: ${missing.join(', ')}` };
+  const names = seen.desired.topics.map(({ name }) => name);
+  return { reason: 'TopicsInSync', seen: `As the feed wants them: ${names.join(', ')}` };
+}
+
+function judgeSubjects(seen: Seen): Finding {
+  const failure = failureOf(seen, 'SubjectsReady');
+  if (failure) return failure;
+  if (seen.desired === null || seen.subjects === null) return { reason: 'SubjectsPending', seen: 'Not looked at' };
+  const missing = seen.desired.subjects.filter(({ name }) => !seen.subjects?.has(name)).map(({ name }) => name);
+  if (missing.length > 0) return { reason: 'SubjectsPending', seen: `Not registered yet: ${missing.join(', ')}` };
+  const names = seen.desired.subjects.map(({ name }) => `${name} (schema id ${seen.subjects?.get(name)})`);
+  return { reason: 'SubjectsRegistered', seen: `Registered: ${names.join(', ')}` };
+}
+
+function topicsOf({ desired, topics, subjects }: Seen): ExchangeFeedStatus['topics'] {
+  const entries = (desired?.topics ?? []).flatMap(({ name }, index) => {
+    const partitions = topics?.get(name)?.partitions;
+    const subject = desired?.subjects[index]?.name ?? '';
+    const schemaId = subjects?.get(subject);
+    return partitions === undefined || schemaId === undefined ? [] : [{ name, partitions, subject, schemaId }];
+  });
+  return entries.length === 0 ? undefined : entries;
+}
+
+/** A worker that was restarted, or is away, has no newer trade to tell of than the one before. */
+function liveOf(streaming: Streaming, previous: ExchangeFeedStatus['live']): ExchangeFeedStatus['live'] {
+  if (streaming.live === null && previous === undefined) return undefined;
+  const { tradesPerSecond, lastTradeTimeMs } = streaming.live ?? { tradesPerSecond: 0, lastTradeTimeMs: null };
+  const newest = Math.max(lastTradeTimeMs ?? 0, Date.parse(previous?.lastTradeTime ?? '') || 0);
+  if (newest === 0) return { tradesPerSecond };
+  return { tradesPerSecond, lastTradeTime: new Date(newest).toISOString().replace(/\.\d+Z$/, 'Z') };
+}

@@ -1,0 +1,96 @@
+// What is watched: feeds, and the Deployments and Pods made for them. Any change leads to the feed's key in the queue.
+import { isDeepStrictEqual } from 'node:util';
+import { type ExchangeFeed, group, plural, version } from '../api/exchange-feed.ts';
+import type { Logger } from '../runtime/log.ts';
+import { deploymentName } from './deployment.ts';
+import { systemClock } from './kube/clock.ts';
+import type { KubeMetrics } from './kube/metrics.ts';
+import { type KubeObject, type Resource, resourcePath, splitKey } from './kube/object.ts';
+import { createReflector, type Reflector, type ReflectorOptions } from './kube/reflector.ts';
+import type { Transport } from './kube/transport.ts';
+import type { Cache } from './reconcile.ts';
+import { type Deployment, deployments, feedKeyOf, managedBy, managedByLabel, type Pod, pods } from './workload.ts';
+
+export const feeds: Resource = { group, version, plural };
+
+export interface Watches {
+  feeds: Reflector<ExchangeFeed>;
+  deployments: Reflector<Deployment>;
+  pods: Reflector<Pod>;
+  /** Every feed, Deployment and Pod was listed once. */
+  synced: Promise<unknown>;
+  /** Resolves after `signal` was aborted. */
+  run(signal: AbortSignal): Promise<unknown>;
+}
+
+export interface WatchesOptions {
+  transport: Transport;
+  /** Undefined: all namespaces. */
+  namespace: string | undefined;
+  /** Called with the key of a feed that is worth a reconcile. */
+  onKey: (key: string) => void;
+  log: Logger;
+  metrics: KubeMetrics;
+}
+
+export function createWatches({ namespace, onKey, ...shared }: WatchesOptions): Watches {
+  type Own<T extends KubeObject> = Pick<ReflectorOptions<T>, 'onChange' | 'labelSelector'>;
+  const watch = <T extends KubeObject>(resource: Resource, own: Own<T>): Reflector<T> => {
+    const path = resourcePath({ ...resource, namespace });
+    return createReflector<T>({
+      ...shared,
+      ...own,
+      clock: systemClock,
+      random: Math.random,
+      name: resource.plural,
+      path,
+    });
+  };
+  const ours = {
+    labelSelector: `${managedByLabel}=${managedBy}`,
+    onChange: (_key: string, previous: KubeObject | null, current: KubeObject | null) => {
+      const object = current ?? previous;
+      const feedKey = object === null ? null : feedKeyOf(object);
+      if (feedKey !== null) onKey(feedKey);
+    },
+  };
+  const watches = {
+    feeds: watch<ExchangeFeed>(feeds, {
+      onChange: (key, previous, current) => {
+        if (needsReconcile(previous, current)) onKey(key);
+      },
+    }),
+    deployments: watch<Deployment>(deployments, ours),
+    pods: watch<Pod>(pods, ours),
+  };
+  const all = Object.values(watches);
+  return {
+    ...watches,
+    synced: Promise.all(all.map(({ synced }) => synced)),
+    run: (signal) => Promise.all(all.map((it) => it.run(signal))),
+  };
+}
+
+/** Not our own status writes: only a new or deleted feed, another spec, the beginning of a deletion, or other finalizers. */
+export function needsReconcile(previous: ExchangeFeed | null, current: ExchangeFeed | null): boolean {
+  if (previous === null || current === null) return true;
+  const wanted = ({ metadata: { uid, generation, deletionTimestamp, finalizers } }: ExchangeFeed) => ({
+    uid,
+    generation,
+    deletionTimestamp,
+    finalizers,
+  });
+  return !isDeepStrictEqual(wanted(previous), wanted(current));
+}
+
+/** What the watches last saw of one feed. */
+export function cacheOf({ feeds, deployments, pods }: Watches): Cache {
+  return {
+    feed: feeds.get,
+    deployment: (key) => {
+      const { namespace, name } = splitKey(key);
+      return deployments.get(`${namespace}/${deploymentName({ metadata: { name } })}`);
+    },
+    pods: (key) => pods.list().filter((pod) => feedKeyOf(pod) === key),
+  };
+}
