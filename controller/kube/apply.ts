@@ -7,7 +7,7 @@ import type { Transport } from './transport.ts';
 export interface ApplyOptions {
   /** Who owns the fields that are sent: stable for ever, at most 128 characters. */
   fieldManager: string;
-  /** Take fields over from other managers instead of failing with 409; true when absent, as is usual for controllers. */
+  /** Take fields over from other managers instead of failing with 409; true when absent, as for most controllers. */
   force?: boolean;
   signal?: AbortSignal;
 }
@@ -30,7 +30,8 @@ export function apply<T extends KubeObject>(
 }
 
 /**
- * The same for the status subresource; `object` needs `apiVersion`, `kind`, `metadata.name`, `metadata.namespace` and `status`.
+ * The same for the status subresource: `object` needs `apiVersion`, `kind`, `metadata.name`, `metadata.namespace`
+ * and `status`.
  * @throws KubeError 404 when there is no such object: a status never creates one
  */
 export function applyStatus<T extends KubeObject>(
@@ -50,7 +51,10 @@ export interface DeleteOptions {
   signal?: AbortSignal;
 }
 
-/** Resolves to false when there was nothing to delete. It may still exist afterwards, for its finalizers or a foreground deletion. */
+/**
+ * Resolves to false when there was nothing to delete. The object may still be there afterwards, waiting for its
+ * finalizers or for what it owns.
+ */
 export async function deleteObject(
   transport: Transport,
   resource: Resource,

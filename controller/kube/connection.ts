@@ -1,4 +1,4 @@
-// How to reach the API server: address, credentials and TLS from a KubeConfig, and two pools of connections made of them.
+// How to reach the API server: address, credentials and TLS from a KubeConfig, and the pools of connections they make.
 // The only file that loads @kubernetes/client-node; its own dispatcher would open a TLS connection for every request.
 import { createHash } from 'node:crypto';
 import type { RequestOptions } from 'node:https';
@@ -121,7 +121,7 @@ interface Credentials {
 function copyOf({ clusters, users, contexts, currentContext }: KubeConfig): KubeConfig {
   const copy = new KubeConfig();
   copy.loadFromOptions({
-    // Without this flag client-node refuses plain http, which `kubectl proxy` and stub servers speak; http has no TLS to skip.
+    // Without this flag client-node refuses plain http, which `kubectl proxy` speaks and which has no TLS to skip.
     clusters: clusters.map((it) => (it.server.startsWith('http:') ? { ...it, skipTLSVerify: true } : it)),
     users,
     contexts,

@@ -38,7 +38,7 @@ export function isNotFound(error: unknown): error is KubeError {
   return error instanceof KubeError && error.status === 404;
 }
 
-/** The object changed since it was read, or another field manager owns a field. A 409 for "already exists" is neither. */
+/** The object changed since it was read, or another field manager owns a field; not: it exists already. */
 export function isConflict(error: unknown): error is KubeError {
   return error instanceof KubeError && error.status === 409 && error.reason !== 'AlreadyExists';
 }

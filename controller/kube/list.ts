@@ -25,8 +25,8 @@ const pageObjects = 500;
 const pagesMax = 2_000;
 
 /**
- * Pages are of one moment in time; when the server has forgotten that moment half-way (410), the list starts over, in one
- * answer, which cannot be interrupted so.
+ * Pages are of one moment in time. When the server has forgotten that moment half-way (410), the list starts over, in
+ * one answer, which cannot be cut in two.
  */
 export async function listAll<T extends KubeObject>(
   transport: Transport,

@@ -5,8 +5,8 @@ import type { Clock } from './clock.ts';
 import type { KubeMetrics } from './metrics.ts';
 
 /**
- * The first retry comes after 1 to 2 s, the longest wait is 2.5 to 5 min: the outside systems a key stands for need
- * seconds to recover, and nobody wants to wait longer than minutes for a recovery to be noticed.
+ * The first retry comes after 1 to 2 s, the longest wait is 2.5 to 5 min: the outside systems need seconds to recover,
+ * and nobody wants to wait longer than minutes until a recovery is noticed.
  */
 export const retryLimits: BackoffLimits = { delayMsBase: 2_000, delayMsMax: 300_000 };
 
@@ -14,7 +14,7 @@ export const retryLimits: BackoffLimits = { delayMsBase: 2_000, delayMsMax: 300_
 const addAfterMsMax = 86_400_000;
 
 export interface WorkQueue {
-  /** Makes the key wait for a worker; does nothing if it already waits. While a worker has it, it waits until `done`. */
+  /** Makes the key wait for a worker, once; while a worker has it, after that one is done. */
   add(key: string): void;
   /**
    * Adds the key after `delayMs`. One delayed add per key: the earlier due time wins.

@@ -18,9 +18,9 @@ export interface ReflectorOptions<T extends KubeObject> {
   labelSelector?: string;
   fieldSelector?: string;
   /**
-   * Called after the copy has changed: `previous` is null for a new object, `current` is null for a deleted one. Changes that
-   * were missed while disconnected come as one; `previous` and `current` of different uid were two objects of one name.
-   * It must be quick and should only add keys to a queue: what it throws is logged and otherwise lost.
+   * Called after the copy has changed: `previous` is null for a new object, `current` is null for a deleted one.
+   * What was missed while disconnected comes as one change; `previous` and `current` of different uid are two objects
+   * that had the name one after the other. It should only add keys to a queue: what it throws is logged and then lost.
    */
   onChange: (key: string, previous: T | null, current: T | null) => void;
   clock: Clock;
@@ -37,7 +37,7 @@ export interface Reflector<T extends KubeObject> {
   readonly synced: Promise<void>;
   get(key: string): T | null;
   list(): T[];
-  /** Keeps the copy current until `signal` is aborted; whatever a server or a network does. Rejects only if it runs already. */
+  /** Keeps the copy current until `signal` is aborted, whatever happens. Rejects only if it runs already. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export const watchIdleMsMax = 150_000;
 export const reconnectLimits: BackoffLimits = { delayMsBase: 1_600, delayMsMax: 30_000 };
 // A watch that lived that long shows that the server is well: the next failure begins with the shortest pause.
 const goodWatchMsMin = 60_000;
-// A watch closed so soon, without one event, may mean a resourceVersion that the server no longer knows and does not say so:
+// A watch closed so soon, without one event, may mean a resourceVersion that the server has forgotten:
 // https://github.com/kubernetes/kubernetes/issues/137089
 const suspiciousWatchMsMax = 2_000;
 // As client-go: watches do not end all at once.

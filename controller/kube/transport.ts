@@ -36,8 +36,8 @@ export interface WatchOptions {
 
 export interface Transport {
   /**
-   * The answer's JSON. Tried again: on 401 once, with credentials read afresh; on 429, and on 503 with Retry-After, because the
-   * server did not do it; a GET also on 503 and when there was no complete answer.
+   * The answer's JSON. Tried again: on 401 once, with credentials read afresh; on 429, and on 503 with Retry-After,
+   * because the server did not do it; a GET also on any 503, and when there was no complete answer.
    * @throws KubeError the server's answer
    * @throws TransportError no complete answer
    * @throws the reason of `signal`, once that is aborted

@@ -1,21 +1,14 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { apply, applyStatus, deleteObject, setFinalizer } from '../../../controller/kube/apply.ts';
-import { createTransport, type Transport } from '../../../controller/kube/transport.ts';
-import { type Call, configMap, type StubApiServer, startStub, status } from './stub-api-server.ts';
+import type { Transport } from '../../../controller/kube/transport.ts';
+import { type Call, configMap, type StubApiServer, startStub, status, transportTo } from './stub-api-server.ts';
 
 const configMaps = { group: '', version: 'v1', plural: 'configmaps' };
 const path = '/api/v1/namespaces/shop/configmaps/a';
 
-const ending: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const end of ending.splice(0).reverse()) await end();
-});
-
 async function setUp(answer: (call: Call) => void): Promise<{ stub: StubApiServer; transport: Transport }> {
   const stub = await startStub(answer);
-  const transport = createTransport(stub.kubeConfig, { userAgent: 'tester/1' });
-  ending.push(stub.close, transport.close);
-  return { stub, transport };
+  return { stub, transport: transportTo(stub) };
 }
 
 const stored = (call: Call) => call.json(200, configMap('a', '2'));

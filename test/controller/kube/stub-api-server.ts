@@ -3,7 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { KubeConfig } from '@kubernetes/client-node';
+import { onTestFinished } from 'vitest';
 import type { KubeObject } from '../../../controller/kube/object.ts';
+import { createTransport, type Transport, type TransportOptions } from '../../../controller/kube/transport.ts';
 
 export interface Call {
   method: string;
@@ -39,7 +41,10 @@ export interface StubApiServer {
   close(): Promise<void>;
 }
 
-/** @param answer may do nothing: silence is an answer, too */
+/**
+ * Ends with the test.
+ * @param answer may do nothing: silence is an answer, too
+ */
 export async function startStub(
   answer: (call: Call, index: number) => void,
   tls?: ServerOptions,
@@ -97,7 +102,15 @@ export async function startStub(
     { name: 'stub', server: stub.url, skipTLSVerify: false },
     { name: 'tester', token: 'token-1' },
   );
+  onTestFinished(stub.close);
   return stub;
+}
+
+/** A transport to the stub, with the shortest waits between tries; ends with the test. */
+export function transportTo({ kubeConfig }: StubApiServer, options: Partial<TransportOptions> = {}): Transport {
+  const transport = createTransport(kubeConfig, { userAgent: 'tester/1', random: () => 0, ...options });
+  onTestFinished(transport.close);
+  return transport;
 }
 
 async function callOf(request: IncomingMessage, response: ServerResponse): Promise<Call> {

@@ -1,0 +1,121 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { selfSigned } from './certificate.ts';
+import { createFakeClock } from './fake-clock.ts';
+import { type StubApiServer, startStub, status, transportTo } from './stub-api-server.ts';
+
+const path = '/api/v1/namespaces/shop/configmaps';
+
+describe('credentials', () => {
+  async function withTokenFile(stub: StubApiServer, token: string): Promise<(token: string) => Promise<void>> {
+    const folder = await mkdtemp(join(tmpdir(), 'kube-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const tokenFile = join(folder, 'token');
+    await writeFile(tokenFile, token);
+    const authProvider = { name: 'tokenFile', config: { tokenFile } };
+    stub.kubeConfig.loadFromClusterAndUser(
+      { name: 'stub', server: stub.url, skipTLSVerify: false },
+      { name: 'pod', authProvider },
+    );
+    return (next) => writeFile(tokenFile, next);
+  }
+
+  test('that the server refuses are read again from the file, once', async () => {
+    let valid = 'Bearer first';
+    const stub = await startStub((call) => {
+      if (call.headers.authorization === valid) call.json(200, {});
+      else call.json(401, status(401, 'Unauthorized', 'Unauthorized'));
+    });
+    const rotate = await withTokenFile(stub, 'first\n');
+    const transport = transportTo(stub);
+    await transport.request('GET', path);
+    await rotate('second\n');
+    valid = 'Bearer second';
+    await transport.request('PATCH', path, { body: {} });
+    expect(stub.calls.map((call) => call.headers.authorization)).toEqual([
+      'Bearer first',
+      'Bearer first',
+      'Bearer second',
+    ]);
+    valid = 'Bearer third';
+    await expect(transport.request('GET', path)).rejects.toMatchObject({ status: 401 });
+    expect(stub.calls).toHaveLength(5);
+  });
+
+  test('that the server refuses are read again for a watch, too', async () => {
+    const stub = await startStub((call) => {
+      if (call.headers.authorization !== 'Bearer second') call.json(401, status(401, 'Unauthorized', 'Unauthorized'));
+      else call.watch ? call.end() : call.json(200, {});
+    });
+    const rotate = await withTokenFile(stub, 'first');
+    const transport = transportTo(stub);
+    await expect(transport.request('GET', path)).rejects.toMatchObject({ status: 401 });
+    await rotate('second');
+    const watch = transport.watch(path, {}, { signal: new AbortController().signal, idleMsMax: 10_000 });
+    expect((await watch.next()).done).toBe(true);
+  });
+
+  test('that cannot be read are a failure of the transport', async () => {
+    const stub = await startStub((call) => call.json(200, {}));
+    const authProvider = { name: 'tokenFile', config: { tokenFile: '/nowhere/token' } };
+    const cluster = { name: 'stub', server: stub.url, skipTLSVerify: false };
+    stub.kubeConfig.loadFromClusterAndUser(cluster, { name: 'pod', authProvider });
+    await expect(transportTo(stub).request('PATCH', path)).rejects.toThrow(/PATCH .*\/nowhere\/token/);
+    expect(stub.calls).toHaveLength(0);
+  });
+});
+
+describe('over TLS', () => {
+  const server = selfSigned();
+  const base64 = (pem: string) => Buffer.from(pem).toString('base64');
+
+  test('the server is verified by the CA, the client by its certificate, once for 300 requests', async () => {
+    const client = selfSigned();
+    const stub = await startStub((call) => call.json(200, {}), {
+      ...server,
+      requestCert: true,
+      rejectUnauthorized: true,
+      ca: client.cert,
+    });
+    stub.kubeConfig.loadFromClusterAndUser(
+      { name: 'stub', server: stub.url, skipTLSVerify: false, caData: base64(server.cert) },
+      { name: 'tester', certData: base64(client.cert), keyData: base64(client.key) },
+    );
+    const transport = transportTo(stub);
+    for (let i = 0; i < 300; i++) await transport.request('GET', path);
+    expect(stub.connections).toBeLessThanOrEqual(2);
+  });
+
+  test('a server with another certificate is refused', async () => {
+    const stub = await startStub((call) => call.json(200, {}), selfSigned());
+    const cluster = { name: 'stub', server: stub.url, skipTLSVerify: false, caData: base64(server.cert) };
+    stub.kubeConfig.loadFromClusterAndUser(cluster, { name: 'tester' });
+    await expect(transportTo(stub).request('PUT', path)).rejects.toThrow(/self-signed|signature/);
+    expect(stub.calls).toHaveLength(0);
+  });
+
+  test('new connections are made when the CA file changes, and only then', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'kube-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const caFile = join(folder, 'ca.crt');
+    await writeFile(caFile, server.cert);
+    const stub = await startStub((call) => call.json(200, {}), server);
+    stub.kubeConfig.loadFromClusterAndUser(
+      { name: 'stub', server: stub.url, skipTLSVerify: false, caFile },
+      { name: 'tester' },
+    );
+    const clock = createFakeClock();
+    const transport = transportTo(stub, { clock });
+    const fewRequests = async () => {
+      clock.advance(3_600_000);
+      for (let i = 0; i < 3; i++) await transport.request('GET', path);
+      return stub.connections;
+    };
+    const before = await fewRequests();
+    expect(await fewRequests()).toBe(before);
+    await writeFile(caFile, `${server.cert}${selfSigned().cert}`);
+    expect(await fewRequests()).toBeGreaterThan(before);
+  });
+});
