@@ -38,7 +38,9 @@ function configure(environment: NodeJS.ProcessEnv): Configured {
   const exchange = exchanges[config.exchange];
   if (exchange === undefined) {
     const ids = Object.keys(exchanges).join(', ');
-    throw new Error(`${variables.exchange.name}: '${config.exchange}' is not one of ${ids}`);
+    throw new Error(
+      `${variables.exchange.name}: '${config.exchange}' is not one of ${ids}; for example ${variables.exchange.name}=${variables.exchange.example}`,
+    );
   }
   const { symbolsPerConnection } = exchange.limits;
   if (config.symbols.length > symbolsPerConnection) {

@@ -86,7 +86,12 @@ export async function startLoopbackExchange(): Promise<LoopbackExchange> {
 }
 
 /** A frame of the combined stream as Binance sends it. */
-export function tradeFrame(tradeId: number, symbol = 'BTCUSDT', price = '61837.63000000', quantity = '0.02000000'): string {
+export function tradeFrame(
+  tradeId: number,
+  symbol = 'BTCUSDT',
+  price = '61837.63000000',
+  quantity = '0.02000000',
+): string {
   const time = 1723161255342 + tradeId;
   const data = { e: 'trade', E: time + 1, s: symbol, t: tradeId, p: price, q: quantity, T: time, m: true, M: true };
   return JSON.stringify({ stream: `${symbol.toLowerCase()}@trade`, data });

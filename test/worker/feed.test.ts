@@ -1,0 +1,249 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { binance } from '../../worker/exchanges/binance.ts';
+import { Feed, type FeedOptions } from '../../worker/feed.ts';
+import { createMetrics } from '../../worker/metrics.ts';
+import { createRecords } from '../../worker/records.ts';
+import { Status } from '../../worker/status.ts';
+import { type LoopbackExchange, startLoopbackExchange, tradeFrame } from './loopback-exchange.ts';
+import { createMemoryProducer, type MemoryProducer } from './memory-producer.ts';
+
+const schema = readFileSync(new URL('../../schemas/normalized-trade.avsc', import.meta.url), 'utf8');
+
+let exchange: LoopbackExchange;
+let stop: AbortController;
+let running: Promise<void> | null;
+
+beforeEach(async () => {
+  exchange = await startLoopbackExchange();
+  stop = new AbortController();
+  running = null;
+});
+afterEach(async () => {
+  stop.abort();
+  await running;
+  await exchange.close();
+});
+
+function startFeed(
+  symbols: string[],
+  producer: MemoryProducer = createMemoryProducer(),
+  changes: Partial<FeedOptions> = {},
+) {
+  const monotonicMs = () => performance.now();
+  const status = new Status({ exchange: 'binance', symbols, topicNormalized: 'normalized', monotonicMs });
+  const metrics = createMetrics({ status, buffered: producer.buffered });
+  const records = createRecords({
+    exchange: 'binance',
+    topicRaw: 'raw',
+    topicNormalized: 'normalized',
+    schema,
+    schemaId: 1,
+  });
+  const feed = new Feed({
+    exchangeId: 'binance',
+    exchange: binance,
+    webSocketUrl: exchange.webSocketUrl,
+    restUrl: exchange.restUrl,
+    symbols,
+    records,
+    producer,
+    status,
+    metrics,
+    log: pino({ level: 'silent' }),
+    nowUs: () => Date.now() * 1000,
+    monotonicMs,
+    random: () => 0,
+    ...changes,
+  });
+  running = feed.run(stop.signal);
+  const rawTexts = () => producer.appended.filter(({ topic }) => topic === 'raw').map(({ value }) => String(value));
+  return { producer, status, metrics, rawTexts };
+}
+
+describe('a feed', () => {
+  test('writes each frame and its trade, raw first, keyed by symbol', async () => {
+    const { producer, rawTexts } = startFeed(['BTCUSDT', 'ETHUSDT']);
+    const peer = await exchange.subscribed(1);
+    const frames = [tradeFrame(1), tradeFrame(2, 'ETHUSDT'), tradeFrame(3)];
+    for (const frame of frames) peer.send(frame);
+    await producer.holds(6);
+    expect(rawTexts()).toEqual(frames);
+    expect(producer.appended.map(({ topic, key }) => [topic, key])).toEqual([
+      ['raw', 'BTCUSDT'],
+      ['normalized', 'BTCUSDT'],
+      ['raw', 'ETHUSDT'],
+      ['normalized', 'ETHUSDT'],
+      ['raw', 'BTCUSDT'],
+      ['normalized', 'BTCUSDT'],
+    ]);
+  });
+
+  test('is ready once a subscription is acknowledged', async () => {
+    const { producer, status } = startFeed(['BTCUSDT']);
+    expect(status.notReady()).toBe('not connected yet');
+    (await exchange.subscribed(1)).send(tradeFrame(1));
+    await producer.holds(2);
+    expect(status.notReady()).toBeNull();
+  });
+
+  test('streams the known symbols and names the unknown one', async () => {
+    const { producer, status } = startFeed(['BTCUSDT', 'BTCUSDX']);
+    (await exchange.subscribed(1)).send(tradeFrame(1));
+    await producer.holds(2);
+    expect(exchange.requests).toEqual(['{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}']);
+    expect(status.snapshot()).toMatchObject({
+      streaming: true,
+      symbols: [
+        { symbol: 'BTCUSDT', state: 'subscribed' },
+        { symbol: 'BTCUSDX', state: 'refused', message: 'BTCUSDX is not listed by binance' },
+      ],
+    });
+  });
+
+  test('waits for the listings and says so, and streams once they come', async () => {
+    exchange.listingFaults = [{ status: 503, body: 'maintenance' }];
+    const { producer, status } = startFeed(['BTCUSDT']);
+    await expect.poll(() => status.notReady()).toContain('cannot list symbols');
+    (await exchange.subscribed(1)).send(tradeFrame(1));
+    await producer.holds(2);
+    expect(status.notReady()).toBeNull();
+  });
+
+  test('keeps a frame that it cannot read, with the reason, and goes on', async () => {
+    const { producer, metrics } = startFeed(['BTCUSDT']);
+    const peer = await exchange.subscribed(1);
+    peer.send('{"stream":"btcusdt@trade","data":{"e":"trade"');
+    peer.send(tradeFrame(9, 'SOLUSDT'));
+    peer.send(tradeFrame(1));
+    await producer.holds(4);
+    const [broken, foreign, raw, normalized] = producer.appended;
+    expect(String(broken?.value)).toBe('{"stream":"btcusdt@trade","data":{"e":"trade"');
+    expect(broken?.headers.at(-1)).toEqual(['k2-unreadable', 'not JSON']);
+    expect(foreign?.headers.at(-1)).toEqual(['k2-unreadable', 'trade of SOLUSDT, which was not asked for']);
+    expect([raw?.topic, normalized?.topic]).toEqual(['raw', 'normalized']);
+    expect((await metrics.frames.get()).values).toContainEqual({ labels: { kind: 'unreadable' }, value: 1 });
+  });
+
+  test('writes nothing for frames without trades', async () => {
+    const { producer, rawTexts } = startFeed(['BTCUSDT']);
+    const peer = await exchange.subscribed(1);
+    peer.send('{"e":"blockTrade","s":"BTCUSDT","t":582}');
+    peer.send('{"e":"serverShutdown","E":1770123456789}');
+    peer.send(tradeFrame(1));
+    await producer.holds(2);
+    expect(rawTexts()).toEqual([tradeFrame(1)]);
+  });
+});
+
+describe('a connection that ends', () => {
+  test('is replaced at once after trades, and subscribes again', async () => {
+    const { producer, rawTexts } = startFeed(['BTCUSDT']);
+    const first = await exchange.subscribed(1);
+    first.send(tradeFrame(1));
+    await producer.holds(2);
+    const cutMs = performance.now();
+    first.terminate();
+    const second = await exchange.subscribed(2);
+    expect(performance.now() - cutMs).toBeLessThan(250);
+    second.send(tradeFrame(2));
+    await producer.holds(4);
+    expect(rawTexts()).toEqual([tradeFrame(1), tradeFrame(2)]);
+    const connections = producer.appended.flatMap(({ headers }) =>
+      headers.filter(([name]) => name === 'k2-connection'),
+    );
+    expect(new Set(connections.map(([, id]) => id)).size).toBe(2);
+  });
+
+  test('makes the feed not ready, with the reason', async () => {
+    const { producer, status } = startFeed(['BTCUSDT']);
+    const peer = await exchange.subscribed(1);
+    peer.send(tradeFrame(1));
+    await producer.holds(2);
+    expect(status.notReady()).toBeNull();
+    await exchange.close();
+    await expect.poll(() => status.notReady()).toMatch(/^cannot connect to ws:\S+: .*ECONNREFUSED/);
+    expect(status.snapshot().symbols[0]?.state).toBe('pending');
+    exchange = await startLoopbackExchange();
+  });
+
+  test('because nothing is heard is replaced', async () => {
+    const { metrics } = startFeed(['BTCUSDT'], createMemoryProducer(), { exchange: { ...binance, silenceMsMax: 40 } });
+    await exchange.subscribed(1);
+    await exchange.subscribed(2);
+    expect((await metrics.disconnects.get()).values).toContainEqual({ labels: { reason: 'stale' }, value: 1 });
+  });
+
+  test('because everything is rejected is tried again, and the reason is told', async () => {
+    exchange.answer = ({ id }) => JSON.stringify({ error: { code: 2, msg: 'Invalid request' }, id });
+    const { status, producer } = startFeed(['BTCUSDT']);
+    await expect.poll(() => status.notReady()).toBe('every subscription was rejected: Invalid request (code 2)');
+    exchange.answer = ({ id }) => JSON.stringify({ result: null, id });
+    (await exchange.subscribed(2)).send(tradeFrame(1));
+    await producer.holds(2);
+    expect(status.notReady()).toBeNull();
+  });
+});
+
+describe('a full buffer', () => {
+  test('stops reading until the broker has acknowledged, and loses nothing', async () => {
+    const producer = createMemoryProducer(100);
+    const { rawTexts, metrics } = startFeed(['BTCUSDT'], producer);
+    const peer = await exchange.subscribed(1);
+    const frames = Array.from({ length: 60_000 }, (_, index) => tradeFrame(index));
+    for (const frame of frames) peer.send(frame);
+    await producer.holds(101);
+    // A whole exchange on a connection of its own: time enough for more frames to come, were they read.
+    await fetch(`${exchange.restUrl}/?symbols=[]`);
+    // What two reads of 64 KiB hold; each frame gives two records.
+    const recordsPerRead = (2 * 65_536) / tradeFrame(0).length;
+    const held = producer.appended.length;
+    expect(held).toBeLessThan(100 + 2 * recordsPerRead);
+    for (let count = held; count < 2 * frames.length; count = producer.appended.length) {
+      const more = producer.holds(Math.min(count + 1, 2 * frames.length));
+      producer.acknowledge();
+      await more;
+    }
+    expect(rawTexts()).toEqual(frames);
+    expect((await metrics.pauses.get()).values[0]?.value).toBeGreaterThan(10);
+  });
+});
+
+describe('shutting down', () => {
+  test('ends reading, also while nothing is listed', async () => {
+    startFeed(['NOPE']);
+    await expect.poll(() => exchange.listingRequests).toBe(1);
+    stop.abort();
+    await running;
+    expect(exchange.connections.length).toBe(0);
+  });
+
+  test('appends nothing after it', async () => {
+    const { producer } = startFeed(['BTCUSDT']);
+    const peer = await exchange.subscribed(1);
+    peer.send(tradeFrame(1));
+    await producer.holds(2);
+    const closed = once(peer, 'close');
+    stop.abort();
+    await running;
+    await closed;
+    expect(producer.appended.length).toBe(2);
+  });
+});
+
+test('many symbols are subscribed in few messages, no faster than the exchange allows', async () => {
+  const symbols = Array.from({ length: 700 }, (_, index) => `COIN${index}USDT`);
+  exchange.symbols = new Map(symbols.map((symbol) => [symbol, [symbol.slice(0, -4), 'USDT']]));
+  const times: number[] = [];
+  exchange.answer = ({ id }) => {
+    times.push(performance.now());
+    return JSON.stringify({ result: null, id });
+  };
+  const { status } = startFeed(symbols);
+  await expect.poll(() => status.symbolsIn('subscribed').length, { timeout: 10_000 }).toBe(symbols.length);
+  expect(exchange.requests.length).toBeGreaterThan(2);
+  const gapsMs = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+  expect(Math.min(...gapsMs)).toBeGreaterThan(200);
+}, 20_000);

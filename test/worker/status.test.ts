@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'vitest';
+import { workerStatusSchema } from '../../api/worker-status.ts';
+import type { ProducerRecord } from '../../worker/producer/producer.ts';
+import { Status } from '../../worker/status.ts';
+
+function createStatus(symbols = ['BTCUSDT', 'ETHUSDT']) {
+  const clock = { nowMs: 1000 };
+  const monotonicMs = () => clock.nowMs;
+  return { clock, status: new Status({ exchange: 'binance', symbols, topicNormalized: 'normalized', monotonicMs }) };
+}
+
+const record = (topic: string, key: string, exchangeTimeMs: number | null): ProducerRecord => {
+  return { topic, key, value: Buffer.alloc(0), headers: [], timeMs: 0, exchangeTimeMs };
+};
+const trades = (count: number, timeMs = 5) =>
+  Array.from({ length: count }, () => record('normalized', 'BTCUSDT', timeMs));
+
+describe('readiness', () => {
+  test('begins with not being connected', () => {
+    expect(createStatus().status.notReady()).toBe('not connected yet');
+  });
+
+  test('needs one acknowledged symbol', () => {
+    const { status } = createStatus();
+    status.report('connection', null);
+    expect(status.notReady()).toBe('no subscription is acknowledged yet');
+    status.setSymbols(['ETHUSDT'], 'subscribed');
+    expect(status.notReady()).toBeNull();
+  });
+
+  test('tells the first problem in the order of the start', () => {
+    const { status } = createStatus();
+    status.report('producer', 'broker away');
+    status.report('topics', 'topic missing');
+    expect(status.notReady()).toBe('topic missing');
+    status.report('topics', null);
+    status.report('connection', null);
+    expect(status.notReady()).toBe('broker away');
+  });
+
+  test('says when every symbol is refused, and why', () => {
+    const { status } = createStatus(['NOPE', 'NADA']);
+    status.report('connection', null);
+    for (const symbol of ['NOPE', 'NADA']) status.setSymbols([symbol], 'refused', `${symbol} is not listed`);
+    expect(status.notReady()).toBe('every symbol is refused: NOPE is not listed; NADA is not listed');
+  });
+
+  test('a problem is new only once', () => {
+    const { status } = createStatus();
+    expect([status.report('producer', 'a'), status.report('producer', 'a'), status.report('producer', 'b')]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect([status.report('producer', null), status.report('producer', null)]).toEqual([true, false]);
+  });
+});
+
+describe('the status page', () => {
+  test('follows the contract that the controller reads', () => {
+    const { status, clock } = createStatus();
+    status.report('connection', null);
+    status.setSymbols(['BTCUSDT'], 'subscribed');
+    status.setSymbols(['ETHUSDT'], 'refused', 'not listed');
+    status.delivered([record('raw', 'BTCUSDT', null), ...trades(2, 7), ...trades(1, 6)]);
+    clock.nowMs += 1000;
+    expect(workerStatusSchema.parse(status.snapshot())).toEqual({
+      exchange: 'binance',
+      streaming: true,
+      message: '',
+      symbols: [
+        { symbol: 'BTCUSDT', state: 'subscribed', message: '', lastTradeTimeMs: 7 },
+        { symbol: 'ETHUSDT', state: 'refused', message: 'not listed', lastTradeTimeMs: null },
+      ],
+      tradesTotal: 3,
+      tradesPerSecond: 3,
+    });
+  });
+
+  test('counts trades per second over the last ten seconds', () => {
+    const { status, clock } = createStatus();
+    for (let second = 0; second < 30; second++) {
+      status.delivered(trades(second < 20 ? 100 : 7));
+      clock.nowMs += 1000;
+    }
+    expect(status.snapshot().tradesPerSecond).toBe(7);
+    clock.nowMs += 5000;
+    expect(status.snapshot().tradesPerSecond).toBe(3.5);
+    clock.nowMs += 3_600_000;
+    expect(status.snapshot().tradesPerSecond).toBe(0);
+  });
+
+  test('counts trades per second since the start where that is shorter', () => {
+    const { status, clock } = createStatus();
+    for (let second = 0; second < 4; second++) {
+      status.delivered(trades(50));
+      clock.nowMs += 1000;
+    }
+    expect(status.snapshot().tradesPerSecond).toBe(50);
+  });
+});
+
+test('the line a minute has totals, and what came since the line before', () => {
+  const { status, clock } = createStatus();
+  status.delivered([record('raw', 'BTCUSDT', null), ...trades(60)]);
+  status.countError();
+  clock.nowMs += 60_000;
+  expect(status.line()).toEqual({
+    raw: 1,
+    normalized: 60,
+    errors: 1,
+    rawSince: 1,
+    normalizedSince: 60,
+    errorsSince: 1,
+    rate: 1,
+  });
+  status.delivered(trades(30));
+  clock.nowMs += 60_000;
+  expect(status.line()).toMatchObject({
+    raw: 1,
+    normalized: 90,
+    rawSince: 0,
+    normalizedSince: 30,
+    errorsSince: 0,
+    rate: 0.5,
+  });
+});
