@@ -14,7 +14,7 @@ export interface Access {
 export interface Cluster {
   readonly name: 'local' | 'kind';
   /** What must be built before `up`. */
-  artifacts(): Artifact[];
+  artifacts(): Promise<Artifact[]>;
   /**
    * Brings the cluster up, taking away first what a crash left behind; at once if it is up already.
    * Resolves when pods can be started and Services answer.

@@ -1,0 +1,183 @@
+// The network, pid and mount namespaces in which the local cluster lives, and its only way to the machine. One process
+// holds them: when it is killed, the kernel ends every component, pod, mount and interface in them. No route leads out.
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../command.ts';
+import type { Folders } from '../folders.ts';
+import { bedProcesses, end, startDetached } from '../processes.ts';
+import { until } from '../until.ts';
+import {
+  bridge,
+  cgroup,
+  gatewayAddress,
+  hostAddress,
+  hostInterface,
+  nodeAddress,
+  nodeInterface,
+  podNetwork,
+  serviceNetwork,
+} from './addresses.ts';
+import type { Layout } from './layout.ts';
+
+const script = join(import.meta.dirname, 'inside.sh');
+const holdMs = 5_000;
+/** The kernel frees a pod's cgroup some time after its last process. */
+const cgroupMs = 10_000;
+
+/** @throws Error that names who has the addresses, when they are taken */
+export async function openNamespaces(folders: Folders, layout: Layout): Promise<void> {
+  await refuseTakenAddresses(folders);
+  await mkdir(layout.run, { recursive: true });
+  makeCgroups();
+  const isolate = ['unshare', '--net', '--pid', '--mount', '--fork', '--kill-child=KILL', '--mount-proc'];
+  const holder = ['--propagation', 'private', 'tini', '-s', '--', script, 'hold', layout.run];
+  startDetached(folders.state, [...isolate, ...holder], {
+    log: join(layout.logs, 'namespaces.log'),
+    env: { K2_BRIDGE: bridge, K2_NODE_ADDRESS: nodeAddress },
+  });
+  const init = await until(`the namespaces, see ${layout.logs}/namespaces.log`, holdMs, () => {
+    readFileSync(join(layout.run, 'network'));
+    return namespacesInit(folders.state);
+  });
+  await connectToMachine(folders, init);
+}
+
+/** The pid, as the machine sees it, of the namespaces' first process. */
+export function namespacesInit(state: string): number | undefined {
+  const init = bedProcesses(state).find(({ command }) => command.startsWith('tini ') && command.includes(script));
+  return init?.pid;
+}
+
+/** The words that make a command run inside. @throws Error when the cluster is not up */
+export function inside(state: string): string[] {
+  const init = namespacesInit(state);
+  if (init === undefined) throw new Error('the local cluster is not up: `make quickstart` or `make test` starts it');
+  return ['nsenter', '--target', String(init), '--net', '--pid', '--mount', '--'];
+}
+
+/** Starts a component inside, its output added to its log. */
+export async function startInside(state: string, layout: Layout, name: string, command: string[]): Promise<void> {
+  writeFileSync(join(layout.run, `${name}.command`), command.map((word) => `${word}\0`).join(''));
+  await restartInside(state, layout, name);
+}
+
+/** Starts a component again with the command it had; the old one must have ended. */
+export async function restartInside(state: string, layout: Layout, name: string): Promise<void> {
+  await run([...inside(state), script, 'start', layout.run, layout.logs, name], { env: { K2_BED: state } });
+}
+
+/** SIGKILL: for tests of what a crash of this component does. */
+export async function killInside(state: string, layout: Layout, name: string): Promise<void> {
+  await run([...inside(state), script, 'kill', layout.run, name]);
+}
+
+/** Ends all and takes away what the kernel does not; does nothing when there is nothing. */
+export async function closeNamespaces(state: string): Promise<void> {
+  await end(clusterProcesses(state));
+  if (clusterProcesses().length > 0) return;
+  if (await hostInterfaceIsThere()) await run(['ip', 'link', 'delete', hostInterface]);
+  await until("the pods' cgroups to be free", cgroupMs, () => {
+    removeCgroups();
+    return cgroupsLeft().length === 0 ? true : undefined;
+  });
+}
+
+/** One line for each thing that is there of the cluster or left of it. */
+export async function namespacesLeftovers(state: string): Promise<string[]> {
+  return [
+    ...clusterProcesses(state).map(({ pid, command }) => `process ${pid}: ${command.slice(0, 80)}`),
+    ...((await hostInterfaceIsThere()) ? [`interface ${hostInterface}, with its routes`] : []),
+    ...cgroupsLeft().map((path) => `cgroup ${path}`),
+  ];
+}
+
+function clusterProcesses(state?: string): ReturnType<typeof bedProcesses> {
+  const ours = readlinkSync('/proc/self/ns/net');
+  return bedProcesses(state).filter(({ pid }) => {
+    try {
+      return readlinkSync(`/proc/${pid}/ns/net`) !== ours;
+    } catch {
+      // Ended in between.
+      return false;
+    }
+  });
+}
+
+async function connectToMachine(folders: Folders, init: number): Promise<void> {
+  const ip = (...words: string[]) => run(['ip', ...words]);
+  const peer = ['peer', 'name', nodeInterface, 'netns', String(init)];
+  await ip('link', 'add', hostInterface, 'type', 'veth', ...peer);
+  await ip('link', 'set', hostInterface, 'alias', `test bed of ${folders.checkout}`);
+  await ip('address', 'add', `${hostAddress}/30`, 'dev', hostInterface);
+  await ip('link', 'set', hostInterface, 'up');
+  const within = (...words: string[]) => run([...inside(folders.state), 'ip', ...words]);
+  await within('address', 'add', `${gatewayAddress}/30`, 'dev', nodeInterface);
+  await within('link', 'set', nodeInterface, 'up');
+  for (const network of [podNetwork, serviceNetwork]) await ip('route', 'add', network, 'via', gatewayAddress);
+}
+
+interface Link {
+  ifname: string;
+  ifalias?: string;
+  addr_info: { local: string }[];
+}
+
+async function refuseTakenAddresses(folders: Folders): Promise<void> {
+  const links = JSON.parse(await run(['ip', '-json', 'address'])) as Link[];
+  const other = clusterProcesses().find(({ state }) => state !== folders.state);
+  if (other) {
+    const owner = links.find(({ ifname }) => ifname === hostInterface)?.ifalias ?? 'another test bed';
+    throw new Error(
+      `the addresses ${hostAddress}, ${podNetwork} and ${serviceNetwork} are taken by the ${owner} ` +
+        `(process ${other.pid}, state in ${other.state}); run \`make down\` there first`,
+    );
+  }
+  const holder = links.find(({ addr_info }) => addr_info.some(({ local }) => local === hostAddress));
+  if (holder)
+    throw new Error(`the address ${hostAddress} is taken by the interface ${holder.ifname}, which is not ours`);
+  const routes = JSON.parse(await run(['ip', '-json', 'route'])) as { dst: string; dev: string }[];
+  const route = routes.find(({ dst }) => dst === podNetwork || dst === serviceNetwork);
+  if (route) throw new Error(`the network ${route.dst} is taken by a route over ${route.dev}, which is not ours`);
+}
+
+async function hostInterfaceIsThere(): Promise<boolean> {
+  const links = JSON.parse(await run(['ip', '-json', 'address'])) as Link[];
+  return links.some(({ ifname }) => ifname === hostInterface);
+}
+
+/** Our folder in each cgroup hierarchy: one for each controller in version 1, one in all in version 2. */
+function cgroupFolders(): string[] {
+  return readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(([, , type]) => type === 'cgroup' || type === 'cgroup2')
+    .map(([, mountPoint]) => join(mountPoint ?? '', cgroup));
+}
+
+function makeCgroups(): void {
+  for (const folder of cgroupFolders()) {
+    mkdirSync(folder, { recursive: true });
+    // In version 1 a new cpuset is empty, and nothing can run in it before it is filled.
+    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+      const parent = join(folder, '..', file);
+      if (existsSync(parent) && existsSync(join(folder, file)))
+        writeFileSync(join(folder, file), readFileSync(parent, 'utf8'));
+    }
+  }
+}
+
+function cgroupsLeft(): string[] {
+  return cgroupFolders().filter((folder) => existsSync(folder));
+}
+
+/** A cgroup is removed by rmdir, children first; one that still has a process refuses, and is tried again. */
+function removeCgroups(): void {
+  const remove = (folder: string) => {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (entry.isDirectory()) remove(join(folder, entry.name));
+    }
+    rmdirSync(folder);
+  };
+  for (const folder of cgroupsLeft()) remove(folder);
+}

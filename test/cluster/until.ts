@@ -1,0 +1,32 @@
+// Bounded waiting for something outside that tells nobody when it happens: a port, a file, a condition in the API.
+import { setTimeout } from 'node:timers/promises';
+
+/** Short beside what is waited for, long beside the cost of a look. */
+const pollMs = 50;
+
+/**
+ * Looks until `look` gives something else than undefined. An error counts as "not yet", and is the cause of the last one.
+ * @param what completes "waited in vain for"
+ * @throws Error after `limitMs`
+ */
+export async function until<T>(
+  what: string,
+  limitMs: number,
+  look: () => T | undefined | Promise<T | undefined>,
+): Promise<T> {
+  const end = performance.now() + limitMs;
+  for (;;) {
+    let cause: unknown;
+    try {
+      const found = await look();
+      if (found !== undefined) return found;
+    } catch (error) {
+      cause = error;
+    }
+    if (performance.now() > end) {
+      const reason = cause instanceof Error ? ` (${cause.message})` : '';
+      throw new Error(`waited ${limitMs / 1000} s in vain for ${what}${reason}`, { cause });
+    }
+    await setTimeout(pollMs);
+  }
+}
