@@ -14,6 +14,7 @@ import type {
   SimulatorControl,
   SimulatorState,
 } from './control-types.ts';
+import { inFewWrites } from './exchange.ts';
 import type { Ledger } from './ledger.ts';
 import type { Market } from './market.ts';
 import type { Replay } from './replay.ts';
@@ -98,7 +99,10 @@ export class Commands implements SimulatorControl {
 
   async burst({ trades, symbol }: { trades: number; symbol?: string }): Promise<void> {
     this.#requireListed(symbol);
-    this.#parts.market.burst(trades, symbol);
+    const { clock, exchange, market } = this.#parts;
+    inFewWrites(exchange, () =>
+      market.burst(trades, symbol, clock.nowUs(), (listing, order) => exchange.publish(listing, order)),
+    );
   }
 
   async setSymbols({ add = [], remove = [] }: { add?: ListingRequest[]; remove?: string[] }): Promise<void> {

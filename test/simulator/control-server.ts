@@ -8,6 +8,8 @@ import type { SimulatorControl } from './control-types.ts';
 
 /** A day of one busy symbol is about this much, packed. */
 export const recordingBytesMax = 64 * 1024 * 1024;
+/** 17 MB for each client: what its buffer can hold, and a third of a second for the process. */
+const burstTradesMax = 100_000;
 const bodyBytesMax = 1024 * 1024;
 const dayMs = 86_400_000;
 
@@ -32,7 +34,7 @@ const commands: Record<string, Command> = {
   resume: { fields: [], run: (_, control) => control.resume() },
   burst: {
     fields: ['trades', 'symbol'],
-    run: (body, control) => control.burst({ trades: input.number(body, 'trades', 1, 1e6), ...symbol(body) }),
+    run: (body, control) => control.burst({ trades: input.number(body, 'trades', 1, burstTradesMax), ...symbol(body) }),
   },
   symbols: { fields: ['add', 'remove'], run: (body, control) => control.setSymbols(input.symbolChanges(body)) },
   cut: {

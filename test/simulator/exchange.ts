@@ -33,3 +33,11 @@ export interface Exchange {
   /** Forgets addresses' limits and bans. */
   reset(): void;
 }
+
+/** Lets what `publish` sends leave in few writes to each connection. */
+export function inFewWrites(exchange: Exchange, publish: () => void): void {
+  const connections = exchange.connections();
+  for (const connection of connections) connection.hold();
+  publish();
+  for (const connection of connections) connection.flush();
+}

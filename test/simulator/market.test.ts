@@ -70,7 +70,7 @@ describe('the schedule', () => {
   test('never lets time run backwards, also when a burst overtakes it', () => {
     const { market, run } = marketOf(1000, 'BTCUSDT');
     const before = run(startUs, startUs + secondUs, 4000);
-    market.burst(500, 'BTCUSDT');
+    market.burst(500, 'BTCUSDT', startUs + 1.5 * secondUs, (_, order) => before.push(order));
     const after = run(startUs + 1.5 * secondUs, startUs + 3 * secondUs, 4000);
     const times = [...before, ...after].map((order) => order.timeUs);
     expect(times).toEqual(times.toSorted((a, b) => a - b));
@@ -86,12 +86,16 @@ describe('the schedule', () => {
     expect(run(startUs + 6 * secondUs, startUs + 7 * secondUs, 4000)).toEqual([]);
   });
 
-  test('adds a burst at once, rounded up to whole orders, at any rate', () => {
-    const { market, run } = marketOf(0, 'BTCUSDT');
-    market.burst(1000, undefined);
-    const count = trades(run(startUs, startUs, 1));
-    expect(count).toBeGreaterThanOrEqual(1000);
-    expect(count).toBeLessThan(1032);
+  test('adds a burst at once, rounded up to whole orders, at any rate and while paused', () => {
+    const { market } = marketOf(0, 'BTCUSDT', 'ETHUSDT');
+    market.setPaused(true);
+    const orders: TimedOrder[] = [];
+    market.burst(1000, undefined, startUs, (_, order) => orders.push(order));
+    for (const symbol of ['BTCUSDT', 'ETHUSDT']) {
+      expect(tradesOf(market, symbol)).toBeGreaterThanOrEqual(500);
+      expect(tradesOf(market, symbol)).toBeLessThan(521);
+    }
+    expect(new Set(orders.map((order) => order.timeUs))).toEqual(new Set([startUs]));
   });
 
   test('goes on with its ids when a symbol comes back', () => {

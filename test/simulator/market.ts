@@ -24,6 +24,8 @@ export interface TimedOrder extends TakerOrder {
   timeUs: number;
 }
 
+export type Publish = (listing: Listing, order: TimedOrder) => void;
+
 export interface SymbolActivity {
   symbol: string;
   status: Listing['status'];
@@ -41,8 +43,6 @@ interface Book {
   ownRate: number | null;
   /** When the next order is due; null while nothing is scheduled. */
   dueUs: number | null;
-  /** Orders still to come at once, counted in trades. */
-  burst: number;
   block: number;
   orders: TakerOrder[];
   next: number;
@@ -82,7 +82,7 @@ export class Market {
     // Before the start, orders were 100 ms apart.
     const times = Array.from({ length: before }, (_, index) => nowUs - (before - index) * 100_000);
     const orders = takerOrders(seed, listing, block);
-    const book = { listing, seed, ownRate: null, dueUs: null, burst: 0, block, orders, next: 0 };
+    const book = { listing, seed, ownRate: null, dueUs: null, block, orders, next: 0 };
     this.#books.set(listing.symbol, { ...book, trades: 0, firstId: null, lastId: null, times, timesFrom });
   }
 
@@ -90,7 +90,6 @@ export class Market {
     const book = this.#books.get(symbol);
     if (!book) return;
     book.dueUs = null;
-    book.burst = 0;
     this.#unlisted.set(symbol, book);
     this.#books.delete(symbol);
   }
@@ -120,28 +119,30 @@ export class Market {
     for (const book of this.#books.values()) book.dueUs = null;
   }
 
-  /** Adds trades that come at once, whatever the rate; split equally unless for one symbol. */
-  burst(trades: number, symbol: string | undefined): void {
-    const books = [...this.#books.values()].filter((book) => symbol === undefined || book.listing.symbol === symbol);
-    for (const book of books) book.burst += Math.ceil(trades / books.length);
+  /** Publishes that many trades now, whatever the rate, also while paused: whole orders, so up to 20 more of a symbol. */
+  burst(trades: number, symbol: string | undefined, nowUs: number, publish: Publish): void {
+    const books = this.#trading().filter((book) => symbol === undefined || book.listing.symbol === symbol);
+    const share = Math.ceil(trades / Math.max(1, books.length));
+    const ends = new Map(books.map((book) => [book, book.trades + share]));
+    while (ends.size > 0) {
+      for (const [book, end] of ends) {
+        if (book.trades >= end) ends.delete(book);
+        else publish(book.listing, this.#take(book, nowUs));
+      }
+    }
   }
 
   /**
    * Publishes everything that is due.
    * @param tradesMax about as many trades at most; what is left comes with the next call
    */
-  advance(nowUs: number, tradesMax: number, publish: (listing: Listing, order: TimedOrder) => void): void {
+  advance(nowUs: number, tradesMax: number, publish: Publish): void {
     if (this.#paused) return;
-    const trading = [...this.#books.values()].filter((book) => book.listing.status === 'TRADING');
+    const trading = this.#trading();
     const share = Math.floor(tradesMax / Math.max(1, trading.length)) + 1;
     for (const book of trading) {
       const rate = this.#rateOf(book, trading);
       const until = book.trades + share;
-      while (book.burst > 0 && book.trades < until) {
-        const order = this.#take(book, nowUs);
-        book.burst = Math.max(0, book.burst - order.quantitiesE8.length);
-        publish(book.listing, order);
-      }
       if (rate === 0) continue;
       book.dueUs ??= nowUs + this.#waitUs(book, rate);
       if (nowUs - book.dueUs > catchUpUsMax) {
@@ -206,7 +207,7 @@ export class Market {
 
   activity(): SymbolActivity[] {
     const books = [...this.#books.values()];
-    const trading = books.filter((book) => book.listing.status === 'TRADING');
+    const trading = this.#trading();
     return books.map((book) => ({
       symbol: book.listing.symbol,
       status: book.listing.status,
@@ -228,6 +229,10 @@ export class Market {
   /** Schedule that was given up because the machine was too slow, milliseconds over all symbols. */
   get skippedMs(): number {
     return Math.round(this.#skippedUs / 1000);
+  }
+
+  #trading(): Book[] {
+    return [...this.#books.values()].filter((book) => book.listing.status === 'TRADING');
   }
 
   #rateOf(book: Book, trading: Book[]): number {

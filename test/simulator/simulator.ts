@@ -8,7 +8,7 @@ import { Commands } from './commands.ts';
 import { refuseUpgrade } from './connection.ts';
 import { handleControl } from './control-server.ts';
 import type { ConnectionState, Settings, SimulatorControl } from './control-types.ts';
-import type { Exchange } from './exchange.ts';
+import { type Exchange, inFewWrites } from './exchange.ts';
 import { Ledger } from './ledger.ts';
 import { Market } from './market.ts';
 import { Replay } from './replay.ts';
@@ -74,10 +74,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     server.listen({ port: options.port ?? 0, host: options.host }, resolve);
   });
   const cancelTicks = clock.every(tickMs, () => {
-    const connections = exchange.connections();
-    for (const connection of connections) connection.hold();
-    market.advance(clock.nowUs(), tradesPerTickMax, (listing, order) => exchange.publish(listing, order));
-    for (const connection of connections) connection.flush();
+    inFewWrites(exchange, () =>
+      market.advance(clock.nowUs(), tradesPerTickMax, (listing, order) => exchange.publish(listing, order)),
+    );
   });
 
   const { port } = server.address() as AddressInfo;

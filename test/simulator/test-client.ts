@@ -57,3 +57,9 @@ export class TestClient {
     this.#changed = Promise.withResolvers();
   }
 }
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
