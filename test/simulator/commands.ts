@@ -72,8 +72,9 @@ export class Commands implements SimulatorControl {
   async *sent(filter: { connection?: number; symbol?: string; partial?: boolean } = {}): AsyncGenerator<SentFrame> {
     const { frames, framesNotKept, bytesMax } = this.#parts.ledger.state();
     if (framesNotKept > 0 && !filter.partial) {
-      const kept = `it kept the first ${frames} frames, within its ${bytesMax} bytes, and not the ${framesNotKept} after`;
-      throw new ControlError(507, `the ledger is incomplete: ${kept}; raise its maximum, or ask with partial=true`);
+      const kept = `it kept the first ${frames} frames, within its ${bytesMax} bytes`;
+      const advice = 'raise its maximum, or ask with partial=true';
+      throw new ControlError(507, `the ledger is incomplete: ${kept}, and not the ${framesNotKept} after; ${advice}`);
     }
     yield* this.#parts.ledger.read(filter.connection, filter.symbol);
   }

@@ -1,4 +1,5 @@
-// One WebSocket connection of any exchange: sending (into the ledger, too), pings and their answers, lifetime, stalls and cuts.
+// One WebSocket connection of any exchange: sending (into the ledger, too), pings and their answers, lifetime, stalls
+// and cuts.
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from './clock.ts';

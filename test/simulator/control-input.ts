@@ -1,4 +1,5 @@
-// Reads the JSON bodies of control requests; a wrong one gets one sentence with the field, its value and what would be right.
+// Reads the JSON bodies of control requests; a wrong one gets one sentence with the field, its value and what would be
+// right.
 
 import { ControlError } from './control-error.ts';
 import type { ListingRequest, RestFault, Settings } from './control-types.ts';

@@ -82,7 +82,10 @@ export interface SimulatorControl {
   setRate(request: { tradesPerSecond: number | null; symbol?: string }): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** That many trades at once, at most 100,000, also while paused; rounded up to whole taker orders. Sent when it answers. */
+  /**
+   * That many trades at once, at most 100,000, also while paused; rounded up to whole taker orders. Sent when it
+   * answers.
+   */
   burst(request: { trades: number; symbol?: string }): Promise<void>;
   setSymbols(request: { add?: ListingRequest[]; remove?: string[] }): Promise<void>;
   /** Without a code: no closing handshake. Without a connection: all of them. */

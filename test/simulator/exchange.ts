@@ -1,4 +1,5 @@
-// What the simulator asks of every exchange it speaks for. One folder each; the rest of the simulator names none of them.
+// What the simulator asks of every exchange it speaks for. One folder each; the rest of the simulator names none of
+// them.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Connection } from './connection.ts';

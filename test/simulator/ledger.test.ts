@@ -30,7 +30,7 @@ describe('the ledger', () => {
     ]);
   });
 
-  test('keeps nothing after the first frame that did not fit, so that what it kept has no hole, and counts the rest', () => {
+  test('keeps nothing after the first frame that did not fit, so has no hole, and counts the rest', () => {
     const ledger = new Ledger(100);
     for (const size of [50, 50, 1]) ledger.append(1, 'A', size, Buffer.alloc(size));
     expect(ledger.state()).toEqual({ frames: 1, bytes: 70, bytesMax: 100, framesNotKept: 2 });

@@ -1,8 +1,12 @@
-// What was sent, by connection and in order, byte for byte. Bounded: beyond the bound nothing more is kept, and every reader is told.
+// What was sent, by connection and in order, byte for byte. Bounded: beyond the bound nothing more is kept, and every
+// reader is told.
 
 /** Chunks are allocated whole; one is small against the bound and large against a frame. */
 const chunkBytes = 1024 * 1024;
-/** Before each frame in its chunk: length, connection, symbol (index + 1, 0: none), each 32 bits; id as a double (NaN: none). */
+/**
+ * Before each frame in its chunk: length, connection, symbol (index + 1, 0: none), each 32 bits; id as a double (NaN:
+ * none).
+ */
 const headerBytes = 20;
 
 export interface LedgerState {

@@ -1,5 +1,5 @@
-// When trades happen: every symbol has its own schedule by elapsed time, so a slow machine is late but not slower on average.
-// Keeps when each taker order was, so that REST can answer any trade again.
+// When trades happen: every symbol has its own schedule by elapsed time, so a slow machine is late but not slower on
+// average. Keeps when each taker order was, so that REST can answer any trade again.
 import {
   blockOf,
   blockOfAggregate,
@@ -119,7 +119,9 @@ export class Market {
     for (const book of this.#books.values()) book.dueUs = null;
   }
 
-  /** Publishes that many trades now, whatever the rate, also while paused: whole orders, so up to 20 more of a symbol. */
+  /**
+   * Publishes that many trades now, whatever the rate, also while paused: whole orders, so up to 20 more of a symbol.
+   */
   burst(trades: number, symbol: string | undefined, nowUs: number, publish: Publish): void {
     const books = this.#trading().filter((book) => symbol === undefined || book.listing.symbol === symbol);
     const share = Math.ceil(trades / Math.max(1, books.length));

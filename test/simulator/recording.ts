@@ -1,4 +1,5 @@
-// Recordings: one received frame a line, `{"ts":<receive time, epoch seconds or null>,"frame":"<exact text>"}`, plain or gzip.
+// Recordings: one received frame a line, `{"ts":<receive time, epoch seconds or null>,"frame":"<exact text>"}`, plain
+// or gzip.
 import { gunzipSync } from 'node:zlib';
 
 /** Unpacked; a recording of a day belongs into a load test, not into memory. */

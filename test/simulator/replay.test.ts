@@ -15,8 +15,8 @@ afterEach(() => simulator.close());
 
 /** After the documentation, with what a rewriting player would lose: spaces, key order, escapes, trailing zeros. */
 const frames = [
-  '{"stream":"btcusdt@trade","data":{"e":"trade","E":1672515782136,"s":"BTCUSDT","t":12345,"p":"0.00100000","q":"100.00000000","T":1672515782136,"m":true,"M":true}}',
-  '{"stream":"ethusdt@trade","data":{"e":"trade","E":1672515782137,"s":"ETHUSDT","t":1,"p":"1.10","q":"2.00","T":1672515782136,"m":false,"M":true}}',
+  '{"stream":"btcusdt@trade","data":{"e":"trade","E":1672515782136,"s":"BTCUSDT","t":12345,"p":"0.00100000","M":true}}',
+  '{"stream":"ethusdt@trade","data":{"e":"trade","E":1672515782137,"s":"ETHUSDT","t":1,"p":"1.10","q":"2.00"}}',
   '{"stream":"btcusdt@trade","data":{ "t":12346, "s":"BTCUSDT", "e":"trade", "x":"\\u00e9\\/", "n":1.50 }}',
   '{"stream":"btcusdt@bookTicker","data":{"u":400900217,"s":"BTCUSDT","b":"25.35190000"}}',
 ];

@@ -80,7 +80,7 @@ describe('historicalTrades', () => {
     expect(await body<Trade[]>(`historicalTrades?symbol=BTCUSDT&fromId=${firstId}&limit=5000`)).toHaveLength(1000);
   });
 
-  test('gives the newest without an id, the oldest it has for an id before them, and nothing after the newest', async () => {
+  test('gives the newest without an id, the oldest for an id before them, nothing after the newest', async () => {
     const lastId = (await simulator.state()).symbols[0]?.lastId ?? 0;
     const newest = await body<Trade[]>('historicalTrades?symbol=BTCUSDT&limit=3');
     expect(newest.map((trade) => trade.id)).toEqual([lastId - 2, lastId - 1, lastId]);

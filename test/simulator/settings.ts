@@ -17,9 +17,14 @@ export interface Settings {
   weightPerMinuteMax: number;
   /** Answers 429 within one minute after which the next one is a ban, 418. */
   refusalsBeforeBan: number;
-  /** Bytes waiting for a slow client before it is disconnected: bounds our memory, the exchange's own bound is unknown. */
+  /**
+   * Bytes waiting for a slow client before it is disconnected: bounds our memory, the exchange's own bound is unknown.
+   */
   bufferBytesMax: number;
-  /** 'live': `{"error":{"code","msg"},"id"}` as clients meet it; 'documented': `{"code","msg","id"}` as the documentation's table has it. */
+  /**
+   * 'live': `{"error":{"code","msg"},"id"}` as clients meet it; 'documented': `{"code","msg","id"}` as the
+   * documentation's table has it.
+   */
   errorForm: 'live' | 'documented';
 }
 

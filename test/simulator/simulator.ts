@@ -1,4 +1,5 @@
-// The simulator as a whole: one HTTP server, and behind it the market, the exchange it speaks for, and the control interface.
+// The simulator as a whole: one HTTP server, and behind it the market, the exchange it speaks for, and the control
+// interface.
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Binance } from './binance/binance.ts';

@@ -11,8 +11,11 @@ afterEach(() => simulator.close());
 const connect = (path: string) => TestClient.connect(`${simulator.webSocketUrl}${path}`);
 const subscribe = (...params: string[]) => ({ method: 'SUBSCRIBE', params, id: 1 });
 const burst = (symbol: string, trades = 1) => simulator.burst({ symbol, trades });
-const combinedTrade =
-  /^\{"stream":"btcusdt@trade","data":\{"e":"trade","E":\d{13},"s":"BTCUSDT","t":\d+,"p":"\d+\.\d{8}","q":"\d+\.\d{8}","T":\d{13},"m":(true|false),"M":true\}\}$/;
+const fields = [
+  '"e":"trade","E":\\d{13},"s":"BTCUSDT","t":\\d+,"p":"\\d+\\.\\d{8}","q":"\\d+\\.\\d{8}"',
+  '"T":\\d{13},"m":(true|false),"M":true',
+].join(',');
+const combinedTrade = new RegExp(`^\\{"stream":"btcusdt@trade","data":\\{${fields}\\}\\}$`);
 
 describe('a client of the combined endpoint', () => {
   test('subscribes, is acknowledged, and gets trades in the envelope', async () => {
@@ -75,7 +78,7 @@ describe('a client of the combined endpoint', () => {
     expect((await client.received(2))[1]).toContain('"ethusdt@trade"');
   });
 
-  test('is acknowledged for a stream that does not exist, and for one in upper case, and hears nothing of them', async () => {
+  test('is acknowledged for streams that do not exist or are in upper case, and hears nothing of them', async () => {
     const client = await connect('/stream');
     const ask = client.ask(subscribe('nope@trade', 'BTCUSDT@trade', 'ethusdt@trade'));
     expect(await ask).toBe('{"result":null,"id":1}');

@@ -1,5 +1,6 @@
 // Trades out of nothing but (seed, symbol, id): pure functions, so any trade can be asked for again at any time.
-// Ids come in blocks of 32 trades that 12 taker orders fill; that fixed ratio is what makes aggregate ids computable, too.
+// Ids come in blocks of 32 trades that 12 taker orders fill; that fixed ratio is what makes aggregate ids computable,
+// too.
 
 export interface Listing {
   symbol: string;
@@ -12,7 +13,9 @@ export interface Listing {
   priceE8: number;
 }
 
-/** One taker order at one price: what Binance calls an aggregate trade. Trade ids run from `firstId`, one per quantity. */
+/**
+ * One taker order at one price: what Binance calls an aggregate trade. Trade ids run from `firstId`, one per quantity.
+ */
 export interface TakerOrder {
   aggregateId: number;
   firstId: number;
@@ -59,7 +62,10 @@ export function waitFraction(seed: number, aggregateId: number): number {
 /** A number in [0, 1000), the same for the same trade: by how many microseconds its event is later than the trade. */
 export const eventDelayUs = (id: number): number => 100 + (hash(0, id, 3) % 900);
 
-/** The price walks like noise summed over 16 octaves: small steps between blocks, within 1.3 % of the listed price for ever. */
+/**
+ * The price walks like noise summed over 16 octaves: small steps between blocks, within 1.3 % of the listed price for
+ * ever.
+ */
 function walk(seed: number, block: number): number {
   let sum = 0;
   let amplitude = 0.00004;
@@ -82,7 +88,10 @@ function orderStarts(seed: number, block: number): number[] {
   return [...starts].sort((a, b) => a - b);
 }
 
-/** Most fills are the least lot or a few of it, some are thousands: about 1 : 10,000 between the tenth and the last percentile. */
+/**
+ * Most fills are the least lot or a few of it, some are thousands: about 1 : 10,000 between the tenth and the last
+ * percentile.
+ */
 function quantity(seed: number, id: number, stepE8: number): number {
   const draw = hash(seed, id, 4);
   const magnitude = Math.min(draw % 15, (draw >>> 8) % 15);

@@ -1,4 +1,5 @@
-// Trades as Binance writes them, on the WebSocket and over REST. Field order and decimals are those of real frames since June 2024.
+// Trades as Binance writes them, on the WebSocket and over REST. Field order and decimals are those of real frames
+// since June 2024.
 // https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md#trade-streams
 import type { TimedOrder } from '../market.ts';
 import { eventDelayUs } from '../trades.ts';
@@ -22,7 +23,8 @@ export function tradePayload(symbol: string, order: TimedOrder, fill: number, un
   const price = decimalText(order.priceE8);
   const quantity = decimalText(order.quantitiesE8[fill] ?? 0);
   const time = inUnit(order.timeUs, unit);
-  return `{"e":"trade","E":${eventTime},"s":"${symbol}","t":${id},"p":"${price}","q":"${quantity}","T":${time},"m":${order.buyerIsMaker},"M":true}`;
+  const head = `{"e":"trade","E":${eventTime},"s":"${symbol}","t":${id}`;
+  return `${head},"p":"${price}","q":"${quantity}","T":${time},"m":${order.buyerIsMaker},"M":true}`;
 }
 
 const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
@@ -34,7 +36,9 @@ export function aggregatePayload(symbol: string, order: TimedOrder, unit: TimeUn
   const price = decimalText(order.priceE8);
   const quantity = decimalText(sum(order.quantitiesE8));
   const time = inUnit(order.timeUs, unit);
-  return `{"e":"aggTrade","E":${eventTime},"s":"${symbol}","a":${order.aggregateId},"p":"${price}","q":"${quantity}","f":${order.firstId},"l":${last},"T":${time},"m":${order.buyerIsMaker},"M":true}`;
+  const head = `{"e":"aggTrade","E":${eventTime},"s":"${symbol}","a":${order.aggregateId}`;
+  const range = `"f":${order.firstId},"l":${last}`;
+  return `${head},"p":"${price}","q":"${quantity}",${range},"T":${time},"m":${order.buyerIsMaker},"M":true}`;
 }
 
 /** An event of a stream in the combined form. */

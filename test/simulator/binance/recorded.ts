@@ -1,4 +1,5 @@
-// A recorded Binance frame, in the two forms in which it may have to be sent again. Bytes are cut out or put around, never rewritten.
+// A recorded Binance frame, in the two forms in which it may have to be sent again. Bytes are cut out or put around,
+// never rewritten.
 import { envelope } from './frames.ts';
 
 export interface RecordedForms {

@@ -1,4 +1,5 @@
 // What a client may say on the WebSocket, and how Binance answers what it cannot read. Pure.
+//
 // https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md#live-subscribingunsubscribing-to-streams
 import type { Settings } from '../settings.ts';
 

@@ -74,9 +74,12 @@ export class RestServer {
   }
 
   #refusal(verdict: Exclude<Verdict, { kind: 'admitted' }>): string {
-    return verdict.kind === 'banned'
-      ? `Way too much request weight used; IP banned until ${verdict.untilMs}. Please use WebSocket Streams for live updates to avoid bans.`
-      : `Too much request weight used; current limit is ${this.#settings.weightPerMinuteMax} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.`;
+    const advice = 'Please use WebSocket Streams for live updates to avoid';
+    if (verdict.kind === 'banned') {
+      return `Way too much request weight used; IP banned until ${verdict.untilMs}. ${advice} bans.`;
+    }
+    const limit = `current limit is ${this.#settings.weightPerMinuteMax} request weight per 1 MINUTE`;
+    return `Too much request weight used; ${limit}. ${advice} polling the API.`;
   }
 
   /** The first fault that fits the path; one that has had its number of requests is over. */

@@ -1,4 +1,5 @@
-// Binance's REST interface over the generated trades: what each path costs, reads and answers. Pure but for the market it reads.
+// Binance's REST interface over the generated trades: what each path costs, reads and answers. Pure but for the market
+// it reads.
 // https://github.com/binance/binance-spot-api-docs/blob/master/rest-api.md#market-data-endpoints
 import type { Market, TimedOrder } from '../market.ts';
 import { inUnit, restAggregate, restTrades, type TimeUnit } from './frames.ts';

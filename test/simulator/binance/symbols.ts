@@ -1,4 +1,5 @@
-// Symbols that the simulator knows by itself, with tick, step and price as on Binance spot, and the exchangeInfo that lists them.
+// Symbols that the simulator knows by itself, with tick, step and price as on Binance spot, and the exchangeInfo that
+// lists them.
 // https://github.com/binance/binance-spot-api-docs/blob/master/rest-api.md#exchange-information
 import type { Listing } from '../trades.ts';
 import { decimalText } from './frames.ts';

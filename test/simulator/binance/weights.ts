@@ -1,4 +1,5 @@
-// Request weight by address: counted per minute of the clock, refused with 429 beyond the limit, banned with 418 for going on.
+// Request weight by address: counted per minute of the clock, refused with 429 beyond the limit, banned with 418 for
+// going on.
 // https://github.com/binance/binance-spot-api-docs/blob/master/rest-api.md#ip-limits
 import type { Settings } from '../settings.ts';
 
