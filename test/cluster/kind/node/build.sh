@@ -1,0 +1,103 @@
+#!/bin/bash
+# build.sh KUBE COREDNS PAUSE VERSION NAME FOLDER: makes FOLDER/node.tar, the image of a kind node under the name NAME, as
+# `docker load` reads it: Debian with containerd, what lies in root/, the program KUBE under all its names, and the
+# control plane's images. It needs no daemon and no container registry.
+set -euo pipefail
+kube=$1 coredns=$2 pause=$3 version=$4 name=$5 folder=$6
+source=$(cd "$(dirname "$0")" && pwd)
+mkdir "$folder/work"
+cd "$folder/work"
+
+# layer NAME: work/NAME becomes NAME.tar and leaves its checksum in NAME.sha256.
+layer() {
+  tar -C "$1" --numeric-owner --sort=name --mtime=@0 -cf "$1.tar" .
+  sha256sum < "$1.tar" | cut -d' ' -f1 > "$1.sha256"
+}
+
+# config 'JSON OF THE CONTAINER' LAYER...: an image configuration
+# (https://github.com/opencontainers/image-spec/blob/main/config.md), on standard output.
+config() {
+  local settings=$1 digests= history= part
+  shift
+  for part in "$@"; do
+    digests+=${digests:+,}\"sha256:$(cat "$part.sha256")\"
+    history+=${history:+,}'{"created":"1970-01-01T00:00:00Z"}'
+  done
+  printf '{"architecture":"amd64","os":"linux","created":"1970-01-01T00:00:00Z","config":%s,"rootfs":{"type":"layers","diff_ids":[%s]},"history":[%s]}\n' \
+    "$settings" "$digests" "$history"
+}
+
+make_debian() {
+  local mirror
+  # The machine's own mirror, where its apt has one for this release.
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' 2>/dev/null | head -n 1 || true)
+  debootstrap --variant=minbase --include="$(grep -v '^#' "$source/packages" | paste -sd,)" bookworm debian $mirror
+  rm -rf debian/var/cache/apt/* debian/var/lib/apt/lists/* debian/usr/share/{doc,man,locale}/* debian/dev/*
+  rm -f debian/usr/bin/containerd-stress
+}
+
+# The control plane's image: KUBE under five names, and what kube-proxy calls, with every library of its plugins. One
+# that is missing shows late: the node is Ready, and no Service with two endpoints works.
+make_control_plane() {
+  local libraries=usr/lib/x86_64-linux-gnu program library
+  mkdir -p control/{usr/local/bin,usr/sbin,$libraries,lib64,etc,tmp,run,proc,sys,dev,var}
+  chmod 1777 control/tmp
+  ln -s usr/lib control/lib
+  ln -s usr/sbin control/sbin
+  install -m 755 "$kube" control/usr/local/bin/kube
+  for program in kube-apiserver kube-controller-manager kube-scheduler kube-proxy etcd; do
+    ln -s kube "control/usr/local/bin/$program"
+  done
+  cp -P debian/usr/sbin/{nft,xtables-nft-multi} control/usr/sbin/
+  for program in {ip,ip6}tables{,-save,-restore}; do ln -s xtables-nft-multi "control/usr/sbin/$program"; done
+  cp -r debian/$libraries/xtables control/$libraries/
+  for library in $(chroot debian sh -c "ldd /usr/sbin/nft /usr/sbin/xtables-nft-multi /$libraries/xtables/*.so" |
+    grep -oP '=> \K/lib/x86_64[^ ]*' | sort -u); do
+    cp -L "debian$library" control/$libraries/
+  done
+  cp -L debian/lib64/ld-linux-x86-64.so.2 control/lib64/
+  cp debian/etc/protocols control/etc/ 2>/dev/null || true
+  echo 'root:x:0:0:root:/root:/sbin/nologin' > control/etc/passwd
+  echo 'root:x:0:' > control/etc/group
+  echo 'hosts: files dns' > control/etc/nsswitch.conf
+}
+
+# The images that kubeadm will ask for, under the names it gives them, in one archive.
+make_component_images() {
+  local names
+  make_control_plane
+  mkdir -p coredns/etc pause
+  install -m 755 "$coredns" coredns/coredns
+  echo 'hosts: files dns' > coredns/etc/nsswitch.conf
+  install -m 755 "$pause" pause/pause
+  for part in control coredns pause; do layer $part; done
+  config '{"Env":["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]}' control > control.json
+  config '{"Entrypoint":["/coredns"]}' coredns > coredns.json
+  config '{"Entrypoint":["/pause"]}' pause > pause.json
+  names=$("$kube" kubeadm config images list --kubernetes-version "v$version")
+  tags() { grep -E "$1" <<< "$names" | sed 's/.*/"&"/' | paste -sd,; }
+  printf '[{"Config":"control.json","RepoTags":[%s],"Layers":["control.tar"]},{"Config":"coredns.json","RepoTags":[%s],"Layers":["coredns.tar"]},{"Config":"pause.json","RepoTags":[%s],"Layers":["pause.tar"]}]\n' \
+    "$(tags '/kube-|/etcd:')" "$(tags '/coredns:')" "$(tags '/pause:')" > manifest.json
+  tar -cf images.tar {control,coredns,pause}.{tar,json} manifest.json
+  sed -i "s#PAUSE_IMAGE#$(grep '/pause:' <<< "$names")#" node/etc/containerd/config.toml
+}
+
+make_debian
+mkdir -p node/usr/local/bin node/kind
+cp -a "$source/root/." node/
+chown -R 0:0 node
+make_component_images
+mv images.tar node/kind/images.tar
+install -m 755 "$kube" node/usr/local/bin/kube
+for program in kubeadm kubelet kubectl crictl; do ln -s kube "node/usr/local/bin/$program"; done
+# kind reads the version there.
+echo "v$version" > node/kind/version
+layer debian
+layer node
+config '{"Entrypoint":["/usr/local/bin/node-init"],"StopSignal":"SIGRTMIN+3","Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]}' \
+  debian node > config.json
+printf '[{"Config":"config.json","RepoTags":["%s"],"Layers":["debian.tar","node.tar"]}]\n' "$name" > manifest.json
+tar -cf ../node.tar manifest.json config.json debian.tar node.tar
+sha256sum < config.json | cut -d' ' -f1 > ../image-id
+cd ..
+rm -rf work
