@@ -18,8 +18,6 @@ interface ReasonFact {
   next: string;
 }
 
-const waitFor = 'Nothing to do but wait.';
-
 export const reasons = {
   FeedReady: { condition: 'Ready', class: 'healthy', next: '' },
   UnknownExchange: {
@@ -28,10 +26,10 @@ export const reasons = {
     next: 'Use an exchange that this version knows, or upgrade the controller.',
   },
   InvalidSpec: { condition: 'Ready', class: 'terminal', next: 'Correct the field and apply the feed again.' },
-  Deleting: { condition: 'Ready', class: 'progressing', next: waitFor },
+  Deleting: { condition: 'Ready', class: 'progressing', next: '' },
 
   TopicsInSync: { condition: 'TopicsReady', class: 'healthy', next: '' },
-  TopicsPending: { condition: 'TopicsReady', class: 'progressing', next: waitFor },
+  TopicsPending: { condition: 'TopicsReady', class: 'progressing', next: '' },
   BrokerUnreachable: {
     condition: 'TopicsReady',
     class: 'retryable',
@@ -54,7 +52,7 @@ export const reasons = {
   },
 
   SubjectsRegistered: { condition: 'SubjectsReady', class: 'healthy', next: '' },
-  SubjectsPending: { condition: 'SubjectsReady', class: 'progressing', next: waitFor },
+  SubjectsPending: { condition: 'SubjectsReady', class: 'progressing', next: '' },
   RegistryUnreachable: {
     condition: 'SubjectsReady',
     class: 'retryable',
@@ -77,7 +75,7 @@ export const reasons = {
     class: 'progressing',
     next: 'They follow once topics and subjects are ready.',
   },
-  WorkersStarting: { condition: 'WorkersAvailable', class: 'progressing', next: waitFor },
+  WorkersStarting: { condition: 'WorkersAvailable', class: 'progressing', next: '' },
   WorkersUnschedulable: {
     condition: 'WorkersAvailable',
     class: 'retryable',
@@ -101,7 +99,7 @@ export const reasons = {
 
   AllSymbolsStreaming: { condition: 'Streaming', class: 'healthy', next: '' },
   NoWorker: { condition: 'Streaming', class: 'progressing', next: 'See WorkersAvailable.' },
-  SymbolsPending: { condition: 'Streaming', class: 'progressing', next: waitFor },
+  SymbolsPending: { condition: 'Streaming', class: 'progressing', next: '' },
   NotStreaming: {
     condition: 'Streaming',
     class: 'retryable',

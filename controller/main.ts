@@ -1,7 +1,7 @@
 // The controller program: reads the environment, builds the parts, watches, works, and ends in order. Composition only.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import { plural } from '../api/exchange-feed.ts';
 import { serveHttp } from '../runtime/http.ts';
 import { createLogger, type Logger } from '../runtime/log.ts';
@@ -57,6 +57,7 @@ function createWriter(transport: Transport): FeedWriter {
 async function run(config: ControllerConfig, schemas: Schemas, log: Logger): Promise<number> {
   const signal = shutdownSignal();
   const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
   const kubeMetrics: KubeMetrics = createKubeMetrics(registry);
   const transport = createTransport(loadKubeConfig(), { userAgent: 'k2-feed-operator', metrics: kubeMetrics });
   const queue = createQueue({ name: plural, clock: systemClock, random: Math.random, metrics: kubeMetrics });

@@ -148,9 +148,9 @@ async function verify(
     changed('subjects') ? orFailure(targets.subjects.observe(desired)) : observed.subjects,
   ]);
   const deployment = observed.deployment ?? (changed('workers') && failures.length === 0 ? desired.deployment : null);
-  // What could not be observed at all is among the failures already, unless it went away just now.
-  const lost = [topics, subjects].filter((it) => it instanceof TargetError && !failures.includes(it));
-  const all = [...failures, ...lost.filter((it) => it instanceof TargetError)];
+  // What could not be observed before is among the failures already; what went away just now is not.
+  const isNew = (it: unknown): it is TargetError => it instanceof TargetError && !failures.includes(it);
+  const all = [...failures, ...[topics, subjects].filter(isNew)];
   const known = {
     topics: topics instanceof TargetError ? null : topics,
     subjects: subjects instanceof TargetError ? null : subjects,

@@ -1,0 +1,41 @@
+// A feed as the API server stores it, defaults filled in, and what the controller knows beside it.
+import type { ExchangeFeed, ExchangeFeedSpec } from '../../api/exchange-feed.ts';
+import type { ControllerConfig } from '../../controller/config.ts';
+import type { Schemas } from '../../controller/desired.ts';
+
+export const key = 'market-data/binance';
+
+export const config: ControllerConfig = {
+  bootstrapServers: ['redpanda-0:9092', 'redpanda-1:9092'],
+  schemaRegistryUrl: 'http://redpanda:8081',
+  workerImage: 'k2/worker:1',
+  workerImagePullPolicy: 'IfNotPresent',
+  watchNamespace: undefined,
+  schemaPath: 'schemas',
+  httpPort: 8080,
+  logLevel: 'info',
+};
+
+export const schemas: Schemas = { normalized: '"string"', raw: { binance: '"bytes"' } };
+
+const spec: ExchangeFeedSpec = {
+  exchange: 'binance',
+  symbols: ['BTCUSDT', 'ETHUSDT'],
+  topics: { partitions: 3, replicationFactor: 1, raw: { retention: '168h' }, normalized: { retention: '48h' } },
+};
+
+export function sampleFeed(changes: Partial<ExchangeFeedSpec> = {}): ExchangeFeed {
+  return {
+    apiVersion: 'feeds.k2.dev/v1alpha1',
+    kind: 'ExchangeFeed',
+    metadata: {
+      name: 'binance',
+      namespace: 'market-data',
+      uid: 'c0ffee',
+      generation: 1,
+      resourceVersion: '10',
+      creationTimestamp: '2026-01-01T00:00:00Z',
+    },
+    spec: { ...spec, ...changes },
+  };
+}

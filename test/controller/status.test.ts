@@ -1,0 +1,162 @@
+import { expect, describe as group, test } from 'vitest';
+import type { ConditionType, ExchangeFeedStatus } from '../../api/exchange-feed.ts';
+import { desire } from '../../controller/desired.ts';
+import { TargetError } from '../../controller/errors.ts';
+import { describe, type Seen } from '../../controller/status.ts';
+import { config, sampleFeed, schemas } from './sample-feed.ts';
+
+const feed = sampleFeed();
+const desired = desire(feed, config, schemas);
+const startMs = Date.parse('2026-01-01T00:00:00.900Z');
+const tradeMs = Date.parse('2026-01-01T00:00:00.500Z');
+
+/** Everything is as it should be. */
+const well: Seen = {
+  feed,
+  previous: {},
+  desired,
+  topics: new Map(desired.topics.map(({ name, ...topic }) => [name, topic])),
+  subjects: new Map(desired.subjects.map(({ name }, index) => [name, index + 1])),
+  failures: [],
+  deployment: {
+    ...desired.deployment,
+    status: { observedGeneration: 1, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1 },
+  },
+  pods: [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'binance-0-x' } }],
+  reports: [
+    {
+      pod: 'binance-0-x',
+      ready: true,
+      status: {
+        exchange: 'binance',
+        streaming: true,
+        message: '',
+        symbols: feed.spec.symbols.map((symbol) => ({
+          symbol,
+          state: 'subscribed' as const,
+          message: '',
+          lastTradeTimeMs: tradeMs,
+        })),
+        tradesTotal: 10,
+        tradesPerSecond: 168.4,
+      },
+    },
+  ],
+  nowMs: startMs,
+  liveDue: true,
+};
+
+const condition = (status: ExchangeFeedStatus, type: ConditionType) =>
+  status.conditions?.find((candidate) => candidate.type === type);
+const isReady = (status: ExchangeFeedStatus) => condition(status, 'Ready')?.status;
+
+group('the status', () => {
+  test('of a feed that streams is Ready, and has counts, topics and figures', () => {
+    const { conditions, ...rest } = describe(well);
+    expect(rest).toEqual({
+      observedGeneration: 1,
+      symbols: 2,
+      workers: '1/1',
+      topics: [
+        {
+          name: 'market.crypto.trades.binance.raw',
+          partitions: 3,
+          subject: 'market.crypto.trades.binance.raw-value',
+          schemaId: 1,
+        },
+        {
+          name: 'market.crypto.trades.binance',
+          partitions: 3,
+          subject: 'market.crypto.trades.binance-value',
+          schemaId: 2,
+        },
+      ],
+      live: { tradesPerSecond: 168, lastTradeTime: '2026-01-01T00:00:00Z' },
+    });
+    expect(conditions?.map(({ type, status, reason }) => `${type} ${status} ${reason}`)).toEqual([
+      'Ready True FeedReady',
+      'TopicsReady True TopicsInSync',
+      'SubjectsReady True SubjectsRegistered',
+      'WorkersAvailable True AllWorkersAvailable',
+      'Streaming True AllSymbolsStreaming',
+    ]);
+    expect(conditions?.[0]).toMatchObject({
+      message: '2 symbols stream into market.crypto.trades.binance.raw and market.crypto.trades.binance.',
+      observedGeneration: 1,
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    });
+  });
+
+  test('is equal the next time when nothing changed', () => {
+    const previous = describe(well);
+    expect(describe({ ...well, previous, nowMs: startMs + 3_600_000 })).toEqual(previous);
+  });
+
+  test('keeps the time of a condition that kept its status, whatever its reason', () => {
+    const unavailable = { ...well, deployment: null, reports: [], pods: [] };
+    const previous = describe(unavailable);
+    const later = describe({ ...unavailable, deployment: desired.deployment, previous, nowMs: startMs + 60_000 });
+    expect(condition(later, 'WorkersAvailable')?.reason).toBe('WorkersStarting');
+    expect(condition(later, 'WorkersAvailable')?.lastTransitionTime).toBe('2026-01-01T00:00:00Z');
+    const ready = describe({ ...well, previous, nowMs: startMs + 60_000 });
+    expect(condition(ready, 'WorkersAvailable')?.lastTransitionTime).toBe('2026-01-01T00:01:00Z');
+  });
+
+  test.each<[string, ConditionType, Partial<Seen>]>([
+    ['TopicsPending', 'TopicsReady', { topics: new Map() }],
+    ['SubjectsPending', 'SubjectsReady', { subjects: new Map() }],
+    ['WorkersPending', 'WorkersAvailable', { deployment: null }],
+    ['NoWorker', 'Streaming', { reports: [] }],
+    ['UnknownExchange', 'Ready', { failures: [new TargetError('UnknownExchange', 'exchange "x"')] }],
+    ['BrokerUnreachable', 'TopicsReady', { failures: [new TargetError('BrokerUnreachable', 'refused')] }],
+    ['SchemaIncompatible', 'SubjectsReady', { failures: [new TargetError('SchemaIncompatible', 'x-value')] }],
+    ['WorkersRefused', 'WorkersAvailable', { failures: [new TargetError('WorkersRefused', 'quota')] }],
+  ])('is not Ready, for the same reason, with %s in %s', (reason, type, change) => {
+    const status = describe({ ...well, ...change });
+    expect(isReady(status)).not.toBe('True');
+    expect(condition(status, type)?.reason).toBe(reason);
+    expect(condition(status, 'Ready')?.reason).toBe(reason);
+    expect(condition(status, 'Ready')?.message).toBe(condition(status, type)?.message);
+  });
+
+  test('tells the broker away while the workers stream on', () => {
+    const failures = [new TargetError('BrokerUnreachable', 'redpanda-0:9092: connect ECONNREFUSED')];
+    const previous = describe(well);
+    const status = describe({ ...well, topics: null, failures, previous });
+    expect(condition(status, 'TopicsReady')?.message).toMatch(/^redpanda-0:9092: connect ECONNREFUSED\. Check/);
+    expect(condition(status, 'Streaming')?.status).toBe('True');
+    expect(status.topics).toEqual(previous.topics);
+  });
+});
+
+group('live figures', () => {
+  const other = (tradesPerSecond: number): Seen['reports'] =>
+    well.reports.map((report) =>
+      report.status instanceof Error ? report : { ...report, status: { ...report.status, tradesPerSecond } },
+    );
+
+  test('are left as they are until they are due', () => {
+    const previous = describe(well);
+    const soon = describe({ ...well, previous, reports: other(5), liveDue: false });
+    expect(soon).toEqual(previous);
+    expect(describe({ ...well, previous, reports: other(5) }).live?.tradesPerSecond).toBe(5);
+  });
+
+  test('are brought up to date at once when Ready flips', () => {
+    const previous = describe(well);
+    const lost = describe({ ...well, previous, deployment: null, reports: [], pods: [], liveDue: false });
+    expect(lost.live).toEqual({ tradesPerSecond: 0, lastTradeTime: '2026-01-01T00:00:00Z' });
+  });
+
+  test('keep the newest trade when a restarted worker has none yet', () => {
+    const previous = describe(well);
+    const restarted = well.reports.map((report) =>
+      report.status instanceof Error ? report : { ...report, status: { ...report.status, symbols: [] } },
+    );
+    expect(describe({ ...well, previous, reports: restarted }).live?.lastTradeTime).toBe('2026-01-01T00:00:00Z');
+  });
+
+  test('are absent before any worker was heard', () => {
+    expect(describe({ ...well, reports: [] })).not.toHaveProperty('live');
+  });
+});
