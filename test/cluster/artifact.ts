@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Folders } from './folders.ts';
 import { withLock } from './lock.ts';
@@ -20,6 +20,8 @@ export interface Artifact {
   files: readonly string[];
   /** Versions, flags and the like that decide about the result. */
   values: Readonly<Record<string, string>>;
+  /** Older entries are removed: their content changes often, and is made again quickly. */
+  onlyLatest?: true;
   /** Makes the content of the folder. */
   build(folder: string, step: Step): Promise<void>;
   /** Tries the result out, cheaply, each time it is used. @throws Error when it does not work */
@@ -68,6 +70,14 @@ async function build(folder: string, artifact: Artifact, current: Step): Promise
   await writeFile(join(unfinished, marker), JSON.stringify(await inventory(unfinished), null, 1));
   await rm(folder, { recursive: true, force: true });
   await rename(unfinished, folder);
+  if (artifact.onlyLatest) await removeOthers(folder, artifact.name);
+}
+
+async function removeOthers(folder: string, name: string): Promise<void> {
+  for (const entry of await readdir(dirname(folder))) {
+    const isEntry = entry.startsWith(`${name}-`) && entry.length === name.length + 1 + keyLength;
+    if (isEntry && entry !== basename(folder)) await rm(join(dirname(folder), entry), { recursive: true });
+  }
 }
 
 /** What is wrong with the entry, in words that end a sentence; null: nothing. */

@@ -11,10 +11,16 @@ export interface Access {
   nodeAddress: string;
 }
 
+export interface ServiceUrls {
+  bootstrapServers: string;
+  /** Of Confluent's API, without a slash at its end. */
+  schemaRegistryUrl: string;
+}
+
 export interface Cluster {
   readonly name: 'local' | 'kind';
   /** What must be built before `up`. */
-  artifacts(): Promise<Artifact[]>;
+  artifacts(): Artifact[];
   /**
    * Brings the cluster up, taking away first what a crash left behind; at once if it is up already.
    * Resolves when pods can be started and Services answer.
@@ -24,6 +30,8 @@ export interface Cluster {
   down(): Promise<void>;
   /** Makes container images known to all nodes. @param archives tar files as `docker save` writes them */
   loadImages(archives: readonly string[]): Promise<void>;
+  /** The broker and registry that come up with the cluster; null: it brings none along. */
+  services(access: Access): ServiceUrls | null;
   /** What is there of this cluster or left of it on the machine, one line each; empty after `down`. */
   leftovers(): Promise<string[]>;
 }

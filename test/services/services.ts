@@ -1,14 +1,12 @@
 // Broker and schema registry, started together: empty each time, and alive until the bed goes down.
 import { provide, type Store } from '../cluster/artifact.ts';
+import type { ServiceUrls } from '../cluster/cluster.ts';
 import { step } from '../cluster/step.ts';
 import { kafka, startKafka } from './kafka.ts';
 import { freePort } from './ports.ts';
 import { registry, startRegistry } from './registry.ts';
 
-export interface Services {
-  bootstrapServers: string;
-  /** Of Confluent's API, without a slash at its end. */
-  schemaRegistryUrl: string;
+export interface Services extends ServiceUrls {
   pids: number[];
 }
 

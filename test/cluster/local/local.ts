@@ -27,13 +27,20 @@ export class LocalCluster implements Cluster {
   readonly #store: Store;
   readonly #layout: Layout;
 
-  constructor(store: Store) {
+  readonly #artifacts: Artifact[];
+
+  constructor(store: Store, artifacts: Artifact[]) {
     this.#store = store;
+    this.#artifacts = artifacts;
     this.#layout = localLayout(store.folders.state);
   }
 
-  artifacts(): Promise<Artifact[]> {
-    return Promise.all([kube(), coredns(), pause()]);
+  artifacts(): Artifact[] {
+    return this.#artifacts;
+  }
+
+  services(): null {
+    return null;
   }
 
   async up(): Promise<Access> {
@@ -91,7 +98,7 @@ export class LocalCluster implements Cluster {
 
   async #provideAll(): Promise<[kube: string, coredns: string, pause: string]> {
     const folders: string[] = [];
-    for (const artifact of await this.artifacts()) folders.push(await provide(this.#store, artifact));
+    for (const artifact of this.#artifacts) folders.push(await provide(this.#store, artifact));
     const [kubeFolder = '', corednsFolder = '', pauseFolder = ''] = folders;
     return [kubeFolder, corednsFolder, pauseFolder];
   }
@@ -170,6 +177,6 @@ export class LocalCluster implements Cluster {
   }
 }
 
-export function createLocalCluster(store: Store): LocalCluster {
-  return new LocalCluster(store);
+export async function createLocalCluster(store: Store): Promise<LocalCluster> {
+  return new LocalCluster(store, await Promise.all([kube(), coredns(), pause()]));
 }

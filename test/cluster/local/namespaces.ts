@@ -1,8 +1,9 @@
 // The network, pid and mount namespaces in which the local cluster lives, and its only way to the machine. One process
 // holds them: when it is killed, the kernel ends every component, pod, mount and interface in them. No route leads out.
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cgroupFolders, makeCgroup, removeCgroup } from '../cgroups.ts';
 import { run } from '../command.ts';
 import type { Folders } from '../folders.ts';
 import { bedProcesses, end, startDetached } from '../processes.ts';
@@ -29,7 +30,7 @@ const cgroupMs = 10_000;
 export async function openNamespaces(folders: Folders, layout: Layout): Promise<void> {
   await refuseTakenAddresses(folders);
   await mkdir(layout.run, { recursive: true });
-  makeCgroups();
+  makeCgroup(cgroup);
   const isolate = ['unshare', '--net', '--pid', '--mount', '--fork', '--kill-child=KILL', '--mount-proc'];
   const holder = ['--propagation', 'private', 'tini', '-s', '--', script, 'hold', layout.run];
   startDetached(folders.state, [...isolate, ...holder], {
@@ -78,8 +79,8 @@ export async function closeNamespaces(state: string): Promise<void> {
   if (clusterProcesses().length > 0) return;
   if (await hostInterfaceIsThere()) await run(['ip', 'link', 'delete', hostInterface]);
   await until("the pods' cgroups to be free", cgroupMs, () => {
-    removeCgroups();
-    return cgroupsLeft().length === 0 ? true : undefined;
+    removeCgroup(cgroup);
+    return cgroupFolders(cgroup).length === 0 ? true : undefined;
   });
 }
 
@@ -88,7 +89,7 @@ export async function namespacesLeftovers(state: string): Promise<string[]> {
   return [
     ...clusterProcesses(state).map(({ pid, command }) => `process ${pid}: ${command.slice(0, 80)}`),
     ...((await hostInterfaceIsThere()) ? [`interface ${hostInterface}, with its routes`] : []),
-    ...cgroupsLeft().map((path) => `cgroup ${path}`),
+    ...cgroupFolders(cgroup).map((path) => `cgroup ${path}`),
   ];
 }
 
@@ -144,40 +145,4 @@ async function refuseTakenAddresses(folders: Folders): Promise<void> {
 async function hostInterfaceIsThere(): Promise<boolean> {
   const links = JSON.parse(await run(['ip', '-json', 'address'])) as Link[];
   return links.some(({ ifname }) => ifname === hostInterface);
-}
-
-/** Our folder in each cgroup hierarchy: one for each controller in version 1, one in all in version 2. */
-function cgroupFolders(): string[] {
-  return readFileSync('/proc/self/mounts', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' '))
-    .filter(([, , type]) => type === 'cgroup' || type === 'cgroup2')
-    .map(([, mountPoint]) => join(mountPoint ?? '', cgroup));
-}
-
-function makeCgroups(): void {
-  for (const folder of cgroupFolders()) {
-    mkdirSync(folder, { recursive: true });
-    // In version 1 a new cpuset is empty, and nothing can run in it before it is filled.
-    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-      const parent = join(folder, '..', file);
-      if (existsSync(parent) && existsSync(join(folder, file)))
-        writeFileSync(join(folder, file), readFileSync(parent, 'utf8'));
-    }
-  }
-}
-
-function cgroupsLeft(): string[] {
-  return cgroupFolders().filter((folder) => existsSync(folder));
-}
-
-/** A cgroup is removed by rmdir, children first; one that still has a process refuses, and is tried again. */
-function removeCgroups(): void {
-  const remove = (folder: string) => {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      if (entry.isDirectory()) remove(join(folder, entry.name));
-    }
-    rmdirSync(folder);
-  };
-  for (const folder of cgroupsLeft()) remove(folder);
 }
