@@ -1,7 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { TransportError } from '../../../controller/kube/errors.ts';
 import { selfSigned } from './certificate.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { type StubApiServer, startStub, status, transportTo } from './stub-api-server.ts';
@@ -57,6 +58,26 @@ describe('credentials', () => {
     expect((await watch.next()).done).toBe(true);
   });
 
+  test('of a plug-in are asked for once, however many requests need them or are refused', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'kube-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const plugIn = `
+      const { appendFileSync, readFileSync } = require('node:fs');
+      appendFileSync('${folder}/runs', 'x');
+      const token = 'token-' + readFileSync('${folder}/runs', 'utf8').length;
+      console.log(JSON.stringify({ status: { token } }));`;
+    const stub = await startStub((call) => {
+      if (call.headers.authorization === 'Bearer token-2') call.json(200, {});
+      else call.json(401, status(401, 'Unauthorized', 'Unauthorized'));
+    });
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', plugIn] };
+    const cluster = { name: 'stub', server: stub.url, skipTLSVerify: false };
+    stub.kubeConfig.loadFromClusterAndUser(cluster, { name: 'person', exec });
+    const transport = transportTo(stub);
+    await Promise.all([1, 2, 3, 4, 5].map(() => transport.request('GET', path)));
+    expect(await readFile(join(folder, 'runs'), 'utf8')).toBe('xx');
+  });
+
   test('that cannot be read are a failure of the transport', async () => {
     const stub = await startStub((call) => call.json(200, {}));
     const authProvider = { name: 'tokenFile', config: { tokenFile: '/nowhere/token' } };
@@ -101,7 +122,7 @@ describe('over TLS', () => {
     onTestFinished(() => rm(folder, { recursive: true }));
     const caFile = join(folder, 'ca.crt');
     await writeFile(caFile, server.cert);
-    const stub = await startStub((call) => call.json(200, {}), server);
+    const stub = await startStub((call) => (call.watch ? call.send('\n') : call.json(200, {})), server);
     stub.kubeConfig.loadFromClusterAndUser(
       { name: 'stub', server: stub.url, skipTLSVerify: false, caFile },
       { name: 'tester' },
@@ -115,7 +136,16 @@ describe('over TLS', () => {
     };
     const before = await fewRequests();
     expect(await fewRequests()).toBe(before);
+    const watch = transport.watch(path, {}, { signal: new AbortController().signal, idleMsMax: 10_000 });
+    const watchEnded = expect(watch.next()).rejects.toThrow(TransportError);
+    await stub.call(stub.calls.length);
+    const { connections } = stub;
     await writeFile(caFile, `${server.cert}${selfSigned().cert}`);
-    expect(await fewRequests()).toBeGreaterThan(before);
+    expect(await fewRequests()).toBeGreaterThan(connections);
+    // The watch lives on over its old connection, until the transport is closed.
+    expect(stub.openCalls).toBe(1);
+    await transport.close();
+    await watchEnded;
+    await stub.idle();
   });
 });

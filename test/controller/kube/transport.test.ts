@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { isConflict, isGone, isNotFound, KubeError, TransportError } from '../../../controller/kube/errors.ts';
@@ -118,6 +119,7 @@ describe('a request that fails', () => {
     clock.advance(1);
     await answer;
     expect(stub.calls).toHaveLength(2);
+    expect(clock.timers()).toEqual([]);
   });
 
   test('by a Retry-After too long to hold the caller is given back with it', async () => {
@@ -168,6 +170,13 @@ describe('a request that fails', () => {
     const stub = await startStub(() => {});
     await stub.close();
     await expect(transportTo(stub).request('PUT', path)).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  test('or not leaves no listener on its signal', async () => {
+    const stub = await startStub((call, index) => (index === 0 ? call.reset() : call.json(200, {})));
+    const { signal } = new AbortController();
+    await transportTo(stub).request('GET', path, { signal });
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   test('because its signal is aborted ends at once with the reason', async () => {

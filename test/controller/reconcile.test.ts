@@ -1,0 +1,208 @@
+import { describe, expect, test } from 'vitest';
+import { sampleFeed } from './sample-feed.ts';
+import { World } from './world.ts';
+
+/** A world in which the feed streams. */
+async function readyWorld(): Promise<World> {
+  const world = new World();
+  await world.reconcile();
+  world.startWorkers();
+  await world.reconcile();
+  expect(world.reason).toBe('FeedReady');
+  world.takeDeeds();
+  return world;
+}
+
+describe('a new feed', () => {
+  test('gets its finalizer first, then topics, subjects and workers, and one status in the end', async () => {
+    const world = new World();
+    await world.reconcile();
+    const looks = ['look at topics', 'look at subjects'];
+    const subjects = ['register subject', 'register subject'];
+    expect(world.takeDeeds()).toEqual([
+      'add finalizer',
+      ...looks,
+      'create topics',
+      ...subjects,
+      'apply workers',
+      ...looks,
+      'write status',
+    ]);
+    expect(world.reason).toBe('WorkersStarting');
+  });
+
+  test('is looked at every second at first, less often later, and at least every 10 s until it is Ready', async () => {
+    const world = new World();
+    const delaysMs: (number | null)[] = [];
+    for (let look = 0; look < 6; look++) delaysMs.push(await world.reconcile());
+    expect(delaysMs).toEqual([1_500, 3_000, 6_000, 7_500, 7_500, 7_500]);
+    world.startWorkers();
+    expect(await world.reconcile()).toBe(30_000);
+  });
+
+  test('asks broker and registry once, however often it is looked at until it is Ready', async () => {
+    const world = new World();
+    await world.reconcile();
+    world.takeDeeds();
+    for (let look = 0; look < 5; look++) await world.reconcile();
+    expect(world.takeDeeds()).toEqual([]);
+  });
+});
+
+describe('a converged feed', () => {
+  test('leads to no write and no question at all', async () => {
+    const world = await readyWorld();
+    await world.reconcile();
+    expect(world.takeDeeds()).toEqual([]);
+  });
+
+  test('has its live figures written every 30 s at most, and only if they changed', async () => {
+    const world = await readyWorld();
+    world.tradesPerSecond = 200;
+    world.nowMs += 10_000;
+    await world.reconcile();
+    expect(world.takeDeeds()).toEqual([]);
+    world.nowMs += 20_000;
+    await world.reconcile();
+    expect(world.takeDeeds()).toEqual(['write status']);
+    expect(world.status.live?.tradesPerSecond).toBe(200);
+  });
+
+  test('is compared with broker and registry again after about 5 minutes, and what drifted is set right', async () => {
+    const world = await readyWorld();
+    const name = 'market.crypto.trades.binance';
+    world.topics.set(name, { partitions: 3, replicationFactor: 1, retentionMs: 1 });
+    world.subjects.clear();
+    world.nowMs += 240_000;
+    await world.reconcile();
+    expect(world.takeDeeds()).toEqual(['write status']);
+    world.nowMs += 100_000;
+    await world.reconcile();
+    expect(world.takeDeeds()).toEqual(
+      expect.arrayContaining(['set-retention topics', 'register subject', 'register subject']),
+    );
+    expect(world.topics.get(name)?.retentionMs).toBe(48 * 3_600_000);
+  });
+
+  test('gets a deleted or edited Deployment back', async () => {
+    const world = await readyWorld();
+    if (world.deployment) world.deployment.spec.replicas = 7;
+    await world.reconcile();
+    expect(world.deployment?.spec.replicas).toBe(1);
+    world.deployment = null;
+    await world.reconcile();
+    expect(world.deployment).not.toBeNull();
+  });
+
+  test('is looked at afresh when its spec changes', async () => {
+    const world = await readyWorld();
+    const feed = sampleFeed({ topics: { ...sampleFeed().spec.topics, partitions: 6 } });
+    world.feed = { ...feed, metadata: { ...feed.metadata, generation: 2, finalizers: ['feeds.k2.dev/workers'] } };
+    await world.reconcile();
+    expect(world.takeDeeds()).toContain('grow topics');
+    expect(world.status.observedGeneration).toBe(2);
+  });
+});
+
+describe('a feed whose broker or registry is away', () => {
+  test('says so, makes no workers, is tried again with backoff, and recovers by itself', async () => {
+    const world = new World();
+    world.isBrokerAway = true;
+    const delaysMs: (number | null)[] = [];
+    for (let look = 0; look < 7; look++) delaysMs.push(await world.reconcile());
+    expect(world.reason).toBe('BrokerUnreachable');
+    expect(world.deployment).toBeNull();
+    expect(delaysMs.at(0)).toBe(1_500);
+    expect(delaysMs.at(-1)).toBe(22_500);
+    world.isBrokerAway = false;
+    await world.reconcile();
+    world.startWorkers();
+    await world.reconcile();
+    expect(world.reason).toBe('FeedReady');
+  });
+
+  test('keeps the workers it has', async () => {
+    const world = await readyWorld();
+    world.isRegistryAway = true;
+    world.nowMs += 400_000;
+    await world.reconcile();
+    expect(world.reason).toBe('RegistryUnreachable');
+    expect(world.status.conditions?.find(({ type }) => type === 'Streaming')?.status).toBe('True');
+    expect(world.takeDeeds()).not.toContain('apply workers');
+  });
+});
+
+describe('a feed that cannot be carried out', () => {
+  test('for an exchange that this version does not know says which ones it knows', async () => {
+    const world = new World();
+    world.feed = sampleFeed({ exchange: 'bitstamp' });
+    expect(await world.reconcile()).toBe(300_000);
+    expect(world.status.conditions?.[0]).toMatchObject({
+      reason: 'UnknownExchange',
+      message: expect.stringContaining('exchange "bitstamp" is not one of: binance'),
+    });
+    expect(world.takeDeeds()).toEqual(['write status']);
+  });
+
+  test('because a topic is larger is refused without touching anything, and looked at again after minutes', async () => {
+    const world = new World();
+    const name = 'market.crypto.trades.binance';
+    world.topics.set(name, { partitions: 12, replicationFactor: 1, retentionMs: 1 });
+    expect(await world.reconcile()).toBe(300_000);
+    expect(world.reason).toBe('PartitionShrinkRefused');
+    expect(world.topics.get(name)).toEqual({ partitions: 12, replicationFactor: 1, retentionMs: 1 });
+    expect(world.deployment).toBeNull();
+  });
+});
+
+describe('a deleted feed', () => {
+  const remove = (world: World) => {
+    if (!world.feed) return;
+    const metadata = { ...world.feed.metadata, generation: 2, deletionTimestamp: '2026-01-01T01:00:00Z' };
+    world.feed = { ...world.feed, metadata };
+  };
+
+  test('stays until its workers are gone, and leaves topics and subjects', async () => {
+    const world = await readyWorld();
+    remove(world);
+    expect(await world.reconcile()).toBe(1_000);
+    expect(world.takeDeeds()).toEqual(['delete workers', 'write status']);
+    expect(world.reason).toBe('Deleting');
+    await world.reconcile();
+    expect(world.takeDeeds()).toEqual([]);
+    world.deployment = null;
+    expect(await world.reconcile()).toBe(1_000);
+    world.pods = [];
+    expect(await world.reconcile()).toBeNull();
+    expect(world.takeDeeds()).toContain('remove finalizer');
+    expect(world.topics.size).toBe(2);
+    expect(world.subjects.size).toBe(2);
+  });
+
+  test('does not stay for ever when a node does not end its worker', async () => {
+    const world = await readyWorld();
+    remove(world);
+    await world.reconcile();
+    world.nowMs += 60_000;
+    expect(await world.reconcile()).toBeNull();
+    expect(world.feed).toBeNull();
+  });
+
+  test('goes at once when broker and registry are away', async () => {
+    const world = await readyWorld();
+    remove(world);
+    world.isBrokerAway = true;
+    world.isRegistryAway = true;
+    world.deployment = null;
+    world.pods = [];
+    expect(await world.reconcile()).toBeNull();
+    expect(world.feed).toBeNull();
+  });
+
+  test('is forgotten', async () => {
+    const world = await readyWorld();
+    world.feed = null;
+    expect(await world.reconcile()).toBeNull();
+    expect(world.takeDeeds()).toEqual([]);
+  });
+});

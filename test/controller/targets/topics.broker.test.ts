@@ -1,0 +1,144 @@
+import { createServer, type Socket } from 'node:net';
+import kafkajs from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Topic } from '../../../controller/desired.ts';
+import type { TargetError } from '../../../controller/errors.ts';
+import type { TopicAction } from '../../../controller/plan.ts';
+import { createTopicsTarget } from '../../../controller/targets/topics.ts';
+import { createLogger } from '../../../runtime/log.ts';
+import { bootstrapServers } from './services.ts';
+
+const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
+const target = createTopicsTarget(createLogger('error', 'test'));
+/** What the target did is looked at with a client of its own. */
+const admin = new Kafka({ brokers: bootstrapServers, logLevel: logLevel.NOTHING }).admin();
+
+const run = `controller-test-${Date.now()}-${process.pid}`;
+let count = 0;
+const newTopic = (): Topic => ({
+  name: `${run}-${++count}`,
+  partitions: 3,
+  replicationFactor: 1,
+  retentionMs: 3_600_000,
+});
+
+const apply = (kind: TopicAction['kind'], ...topics: Topic[]) =>
+  target.apply({ bootstrapServers, topics }, { target: 'topics', kind, topics });
+const observe = (...topics: Topic[]) => target.observe({ bootstrapServers, topics });
+const failureOf = (work: Promise<unknown>): Promise<TargetError> =>
+  work.then(
+    () => Promise.reject(new Error('it did not fail')),
+    (error) => error,
+  );
+
+async function configOf(name: string, config: string): Promise<string | undefined> {
+  const resources = [{ type: ConfigResourceTypes.TOPIC, name }];
+  const described = await admin.describeConfigs({ resources, includeSynonyms: false });
+  return described.resources[0]?.configEntries.find(({ configName }) => configName === config)?.configValue;
+}
+
+beforeAll(() => admin.connect());
+afterAll(async () => {
+  const topics = (await admin.listTopics()).filter((name) => name.startsWith(run));
+  await admin.deleteTopics({ topics });
+  await admin.disconnect();
+  await target.close();
+});
+
+describe('topics', () => {
+  test('that do not exist are observed as such, and are not created by looking', async () => {
+    const topic = newTopic();
+    expect(await observe(topic)).toEqual(new Map());
+    expect(await admin.listTopics()).not.toContain(topic.name);
+  });
+
+  test('are created as desired, both at once and well within a second', async () => {
+    const [raw, normalized] = [newTopic(), { ...newTopic(), partitions: 5, retentionMs: 7_200_000 }];
+    await observe(raw, normalized);
+    const start = performance.now();
+    await apply('create', raw, normalized);
+    expect(performance.now() - start).toBeLessThan(1_000);
+    expect(await observe(raw, normalized)).toEqual(
+      new Map([
+        [raw.name, { partitions: 3, replicationFactor: 1, retentionMs: 3_600_000 }],
+        [normalized.name, { partitions: 5, replicationFactor: 1, retentionMs: 7_200_000 }],
+      ]),
+    );
+  });
+
+  test('that another feed has just created are no failure, and the missing one is made', async () => {
+    const [shared, own] = [newTopic(), newTopic()];
+    await apply('create', shared);
+    await apply('create', shared, own);
+    expect([...(await observe(shared, own)).keys()]).toEqual([shared.name, own.name]);
+  });
+
+  test('grow', async () => {
+    const topic = newTopic();
+    await apply('create', topic);
+    await apply('grow', { ...topic, partitions: 6 });
+    expect((await observe(topic)).get(topic.name)?.partitions).toBe(6);
+  });
+
+  test('get their retention back after somebody changed it, and keep what else was set on them', async () => {
+    const topic = newTopic();
+    await apply('create', topic);
+    const configEntries = [
+      { name: 'retention.ms', value: '60000' },
+      { name: 'max.message.bytes', value: '2000000' },
+    ];
+    const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic.name, configEntries }];
+    await admin.alterConfigs({ validateOnly: false, resources });
+    expect((await observe(topic)).get(topic.name)?.retentionMs).toBe(60_000);
+
+    await apply('set-retention', topic);
+    expect((await observe(topic)).get(topic.name)?.retentionMs).toBe(3_600_000);
+    expect(await configOf(topic.name, 'max.message.bytes')).toBe('2000000');
+  });
+
+  test('that the broker refuses are told in its words', async () => {
+    const topic = { ...newTopic(), replicationFactor: 9 };
+    expect(await failureOf(apply('create', topic))).toMatchObject({
+      reason: 'TopicRefused',
+      message: expect.stringMatching(new RegExp(`^create ${topic.name}: Replication-?factor is invalid`, 'i')),
+    });
+  });
+
+  test('are not shrunk by the broker either, should a plan ever ask for it', async () => {
+    const topic = newTopic();
+    await apply('create', topic);
+    expect(await failureOf(apply('grow', { ...topic, partitions: 1 }))).toMatchObject({ reason: 'TopicRefused' });
+    expect((await observe(topic)).get(topic.name)?.partitions).toBe(3);
+  });
+});
+
+describe('a broker that is away', () => {
+  const lookAt = (server: string) => failureOf(target.observe({ bootstrapServers: [server], topics: [newTopic()] }));
+
+  test('is told within 10 s when it refuses to connect', async () => {
+    expect(await lookAt('127.0.0.1:1')).toMatchObject({
+      reason: 'BrokerUnreachable',
+      message: expect.stringContaining('127.0.0.1:1: Connection error: connect ECONNREFUSED'),
+    });
+  });
+
+  test('is told within 10 s when it accepts and says nothing', async () => {
+    const sockets = new Set<Socket>();
+    const silent = createServer((socket) => sockets.add(socket.on('error', () => {})));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const address = silent.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const start = performance.now();
+    expect(await lookAt(`127.0.0.1:${port}`)).toMatchObject({ reason: 'BrokerUnreachable' });
+    expect(performance.now() - start).toBeLessThan(10_000);
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+
+  test('is told by name when the name is unknown, and does not disturb another one', async () => {
+    expect((await lookAt('no-such-broker.invalid:9092')).message).toMatch(
+      /^no-such-broker.invalid:9092: .*(ENOTFOUND|EAI_AGAIN)/,
+    );
+    expect(await observe(newTopic())).toEqual(new Map());
+  });
+});
