@@ -35,7 +35,7 @@ export interface Connections {
   close(): Promise<void>;
 }
 
-// Token and certificate files are read again after that time; client-go allows a minute.
+// Certificate files are read again after that time; for a token file client-node adds its own minute.
 const credentialsMsMax = 10_000;
 // A credential plug-in may open a connection of its own, or hang.
 const loadMsMax = 30_000;
@@ -43,6 +43,8 @@ const loadMsMax = 30_000;
 const requestConnectionsMax = 8;
 // One per reflector; far more than any controller watches.
 const watchConnectionsMax = 64;
+// The one before the newest finishes what it carries: a watch ends by itself within minutes, an idle connection sooner.
+const generationsMax = 2;
 // Below the 90 s after which the API server closes an idle connection, so that we hardly ever write into a closing one.
 const keepAliveMs = 60_000;
 // Finds a peer that vanished; as client-go does, and below the usual 60 s idle limit of load balancers.
@@ -50,7 +52,8 @@ const tcpKeepAliveMs = 30_000;
 
 export function createConnections(original: KubeConfig, clock: Clock): Connections {
   let kubeConfig = copyOf(original);
-  let pools: { fingerprint: string; requests: Dispatcher; watches: Dispatcher } | null = null;
+  /** The newest first. */
+  const generations: Pools[] = [];
   let connection: Connection | null = null;
   let loadedMs = 0;
   let loading: Promise<Connection> | null = null;
@@ -74,12 +77,8 @@ export function createConnections(original: KubeConfig, clock: Clock): Connectio
     const { ca, cert, key, servername, rejectUnauthorized } = options;
     const tls = JSON.stringify([cluster.server, cluster.proxyUrl, ca, cert, key, servername, rejectUnauthorized]);
     const fingerprint = createHash('sha256').update(tls).digest('hex');
-    if (pools?.fingerprint !== fingerprint) {
-      // The old pools finish what is under way; a watch ends by itself within minutes.
-      void Promise.allSettled([pools?.requests.close(), pools?.watches.close()]);
-      const dispatcher = (connections: number) => createDispatcher(cluster, options, connections);
-      pools = { fingerprint, requests: dispatcher(requestConnectionsMax), watches: dispatcher(watchConnectionsMax) };
-    }
+    const [newest] = generations;
+    const pools = newest?.fingerprint === fingerprint ? newest : newPools(fingerprint, cluster, options);
     const { origin, pathname } = new URL(cluster.server);
     connection = {
       origin,
@@ -90,6 +89,15 @@ export function createConnections(original: KubeConfig, clock: Clock): Connectio
     };
     loadedMs = clock.nowMs();
     return connection;
+  }
+
+  function newPools(fingerprint: string, cluster: Cluster, options: RequestOptions): Pools {
+    const requests = createDispatcher(cluster, options, requestConnectionsMax);
+    const watches = createDispatcher(cluster, options, watchConnectionsMax);
+    const pools = { fingerprint, requests, watches };
+    generations.unshift(pools);
+    for (const old of generations.splice(generationsMax)) void destroy(old);
+    return pools;
   }
 
   return {
@@ -107,10 +115,19 @@ export function createConnections(original: KubeConfig, clock: Clock): Connectio
       connection = null;
     },
     async close() {
-      await Promise.allSettled([pools?.requests.destroy(), pools?.watches.destroy()]);
+      await Promise.all(generations.map(destroy));
     },
   };
 }
+
+interface Pools {
+  /** Of all that the connections were made with. */
+  fingerprint: string;
+  requests: Dispatcher;
+  watches: Dispatcher;
+}
+
+const destroy = ({ requests, watches }: Pools) => Promise.all([requests.destroy(), watches.destroy()]);
 
 interface Credentials {
   options: RequestOptions;

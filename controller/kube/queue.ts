@@ -8,7 +8,7 @@ import type { KubeMetrics } from './metrics.ts';
  * The first retry comes after 1 to 2 s, the longest wait is 2.5 to 5 min: the outside systems need seconds to recover,
  * and nobody wants to wait longer than minutes until a recovery is noticed.
  */
-export const retryLimits: BackoffLimits = { delayMsBase: 2_000, delayMsMax: 300_000 };
+const retryLimits: BackoffLimits = { delayMsBase: 2_000, delayMsMax: 300_000 };
 
 // Coming back too early is harmless and Node's timers end at 24.8 days, so a day is as good as any longer wait.
 const addAfterMsMax = 86_400_000;

@@ -28,7 +28,7 @@ export interface ReflectorOptions<T extends KubeObject> {
   random: () => number;
   log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
   metrics?: Pick<KubeMetrics, 'lists' | 'watches'>;
-  /** Silence that ends a watch, milliseconds; `watchIdleMsMax` when absent. */
+  /** Silence that ends a watch, milliseconds; two and a half minutes when absent. */
   idleMsMax?: number;
 }
 
@@ -41,10 +41,10 @@ export interface Reflector<T extends KubeObject> {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** The server sends a bookmark about every minute when nothing else happens: two may be late. */
-export const watchIdleMsMax = 150_000;
-/** The first pause is 0.8 to 1.6 s, the longest 15 to 30 s. */
-export const reconnectLimits: BackoffLimits = { delayMsBase: 1_600, delayMsMax: 30_000 };
+// The server sends a bookmark about every minute when nothing else happens: one may be lost, and the next one late.
+const watchIdleMsMax = 150_000;
+// The first pause is 0.8 to 1.6 s, the longest 15 to 30 s.
+const reconnectLimits: BackoffLimits = { delayMsBase: 1_600, delayMsMax: 30_000 };
 // A watch that lived that long shows that the server is well: the next failure begins with the shortest pause.
 const goodWatchMsMin = 60_000;
 // A watch closed so soon, without one event, may mean a resourceVersion that the server has forgotten:
