@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { provide, type Store } from './artifact.ts';
-import { baseImage, baseImageArchive, baseImageTag } from './base-image.ts';
+import type { Store } from './artifact.ts';
+import { baseImageArchive, baseImageTag } from './base-image.ts';
 import { cgroupFolders, removeCgroup } from './cgroups.ts';
 import { run } from './command.ts';
 import { bedProcesses, end, startDetached } from './processes.ts';
@@ -38,10 +38,14 @@ export async function withRunningDocker<T>(step: Step, work: (docker: Docker) =>
   return work((...words) => step.run([client, ...words], { env: { DOCKER_BUILDKIT: '1' } }));
 }
 
-/** Starts our daemon, which has the base image, for the time of the work. */
-export async function withOwnDocker<T>(store: Store, step: Step, work: (docker: Docker) => Promise<T>): Promise<T> {
+/** Starts our daemon for the time of the work. @param base folder of the base image's artifact */
+export async function withOwnDocker<T>(
+  store: Store,
+  base: string,
+  step: Step,
+  work: (docker: Docker) => Promise<T>,
+): Promise<T> {
   const { state } = store.folders;
-  const base = await provide(store, await baseImage());
   const data = dockerData(store);
   const host = `unix://${join(state, 'docker.sock')}`;
   const env = { DOCKER_BUILDKIT: '1', DOCKER_HOST: host, DOCKER_CONTEXT: undefined };

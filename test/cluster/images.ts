@@ -1,7 +1,7 @@
 // The project's container images, from its Dockerfiles as they are, as one archive in which they share their layers.
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Artifact, artifactKey, provide, type Store } from './artifact.ts';
+import { basename, join } from 'node:path';
+import { type Artifact, provide, type Store } from './artifact.ts';
 import { baseImage } from './base-image.ts';
 import { type Docker, runningDockerCanBuild, withOwnDocker, withRunningDocker } from './docker.ts';
 
@@ -20,9 +20,9 @@ export async function provideImages(store: Store): Promise<string> {
 async function images(store: Store): Promise<Artifact> {
   const { checkout } = store.folders;
   const running = await runningDockerCanBuild();
-  const withDocker: typeof withRunningDocker = running
-    ? withRunningDocker
-    : (step, work) => withOwnDocker(store, step, work);
+  const base = running ? undefined : await provide(store, await baseImage());
+  const withDocker: typeof withRunningDocker =
+    base === undefined ? withRunningDocker : (step, work) => withOwnDocker(store, base, step, work);
   const files = Object.values(dockerfiles).flatMap((path) => {
     const sources = copiedPaths(readFileSync(join(checkout, path), 'utf8'));
     return [path, ...sources].map((source) => join(checkout, source));
@@ -33,7 +33,7 @@ async function images(store: Store): Promise<Artifact> {
     title: `Images of controller, worker and simulator, by ${running ? 'the running Docker daemon' : 'a Docker daemon of our own'}`,
     whatNext: 'the log has the output of docker build; docker.io must be installed, or a Docker daemon running.',
     files: [...new Set([...files, ...(existsSync(ignore) ? [ignore] : [])])],
-    values: { base: running ? 'from a container registry' : await artifactKey(await baseImage()) },
+    values: { base: base === undefined ? 'from a container registry' : basename(base) },
     onlyLatest: true,
     build: (folder, step) => withDocker(step, (docker) => buildAll(docker, checkout, folder)),
   };

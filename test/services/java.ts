@@ -11,7 +11,10 @@ export const recordClasses = [`-XX:ArchiveClassesAtExit=${archiveName}`, '-Xlog:
 /** The JVM goes on without an archive that does not fit it. Its path, as the jars', is relative to the artifact. */
 export const useClasses = [`-XX:SharedArchiveFile=${archiveName}`, '-Xshare:auto', '-Xlog:cds=off'];
 
-/** The JVM and Maven on PATH, in one line: an archive of classes fits only the JVM that wrote it. */
+/** Arguments of setpriv: the kernel kills the program when the process that started it ends, even by SIGKILL. */
+export const endsWithUs = ['--pdeathsig', 'KILL'];
+
+/** The JVM on PATH, in one line: an archive of classes fits only the JVM that wrote it. */
 export async function javaVersion(): Promise<string> {
   return (await run(['java', '--version']).catch(() => 'none')).replaceAll('\n', ' ').trim();
 }

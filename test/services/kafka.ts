@@ -7,7 +7,7 @@ import type { Artifact } from '../cluster/artifact.ts';
 import { run } from '../cluster/command.ts';
 import { isAlive, startDetached } from '../cluster/processes.ts';
 import { until } from '../cluster/until.ts';
-import { javaVersion, recordClasses, smallJvm, useClasses } from './java.ts';
+import { endsWithUs, javaVersion, recordClasses, smallJvm, useClasses } from './java.ts';
 import { freePort } from './ports.ts';
 
 const source = join(import.meta.dirname, 'kafka');
@@ -26,7 +26,7 @@ export async function kafka(): Promise<Artifact> {
     title: 'Kafka 4.4.0 (jars by Maven, and its class archive)',
     whatNext: 'a JDK (17 or newer) and Maven must be on PATH, and Maven must reach a mirror of the central repository.',
     files: [source],
-    values: { java: await javaVersion() },
+    values: { java: await javaVersion(), flags: smallJvm.join(' ') },
     async build(folder, step) {
       await copyFile(join(source, 'log4j2.properties'), join(folder, 'log4j2.properties'));
       const maven = ['mvn', '--batch-mode', '--no-transfer-progress', '-f', join(source, 'pom.xml')];
@@ -81,7 +81,10 @@ async function recordClassArchive(folder: string): Promise<void> {
   await format(folder, data, '127.0.0.1', await freePort('127.0.0.1'));
   const properties = join(data, 'server.properties');
   const command = [...heap, ...jvm, ...recordClasses, '-cp', 'libs/*', 'kafka.Kafka', properties];
-  const child = spawn('java', command, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('setpriv', [...endsWithUs, 'java', ...command], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => {
     log += chunk.toString();

@@ -9,7 +9,7 @@ import { run } from '../cluster/command.ts';
 import { isAlive, startDetached } from '../cluster/processes.ts';
 import type { Step } from '../cluster/step.ts';
 import { until } from '../cluster/until.ts';
-import { javaVersion, recordClasses, smallJvm, useClasses } from './java.ts';
+import { endsWithUs, javaVersion, recordClasses, smallJvm, useClasses } from './java.ts';
 import { freePort } from './ports.ts';
 
 const source = join(import.meta.dirname, 'registry');
@@ -33,7 +33,7 @@ export async function registry(): Promise<Artifact> {
     title: 'Apicurio Registry 2.4.2 (packaged by Maven, and its class archive)',
     whatNext: 'a JDK (17 or newer) and Maven must be on PATH, and Maven must reach a mirror of the central repository.',
     files: [source],
-    values: { java: await javaVersion(), app },
+    values: { java: await javaVersion(), flags: smallJvm.join(' '), app },
     async build(folder, step) {
       const work = join(folder, 'build');
       await cp(source, work, { recursive: true });
@@ -91,7 +91,7 @@ async function recordClassArchive(folder: string): Promise<void> {
   const port = await freePort('127.0.0.1');
   const env = { ...process.env, ...listenOn('127.0.0.1', port) };
   const command = [...jvmArguments, ...recordClasses, '-jar', jar];
-  const child = spawn('java', command, { cwd: folder, env, stdio: 'ignore' });
+  const child = spawn('setpriv', [...endsWithUs, 'java', ...command], { cwd: folder, env, stdio: 'ignore' });
   const ended = once(child, 'exit');
   await untilReady(confluentApi('127.0.0.1', port), () => child.exitCode === null, 'run without a log');
   child.kill('SIGTERM');

@@ -22,6 +22,8 @@ import {
 import type { Layout } from './layout.ts';
 
 const script = join(import.meta.dirname, 'inside.sh');
+/** In the command line of the holder, whatever checkout it belongs to. */
+const holdCommand = 'test/cluster/local/inside.sh hold';
 const holdMs = 5_000;
 /** The kernel frees a pod's cgroup some time after its last process. */
 const cgroupMs = 10_000;
@@ -46,7 +48,7 @@ export async function openNamespaces(folders: Folders, layout: Layout): Promise<
 
 /** The pid, as the machine sees it, of the namespaces' first process. */
 export function namespacesInit(state: string): number | undefined {
-  const init = bedProcesses(state).find(({ command }) => command.startsWith('tini ') && command.includes(script));
+  const init = bedProcesses(state).find(({ command }) => command.startsWith('tini ') && command.includes(holdCommand));
   return init?.pid;
 }
 
@@ -93,16 +95,21 @@ export async function namespacesLeftovers(state: string): Promise<string[]> {
   ];
 }
 
+/** All marked processes in the network namespace of one that runs our script: the holder, components, shims. */
 function clusterProcesses(state?: string): ReturnType<typeof bedProcesses> {
-  const ours = readlinkSync('/proc/self/ns/net');
-  return bedProcesses(state).filter(({ pid }) => {
-    try {
-      return readlinkSync(`/proc/${pid}/ns/net`) !== ours;
-    } catch {
-      // Ended in between.
-      return false;
-    }
-  });
+  const candidates = bedProcesses(state).map((found) => ({ ...found, network: networkNamespace(found.pid) }));
+  const holders = candidates.filter(({ command }) => command.includes(holdCommand));
+  const networks = new Set(holders.map(({ network }) => network));
+  return candidates.filter(({ network }) => network !== undefined && networks.has(network));
+}
+
+/** Undefined for a process that ended in between. */
+function networkNamespace(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return undefined;
+  }
 }
 
 async function connectToMachine(folders: Folders, init: number): Promise<void> {
