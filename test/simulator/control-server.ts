@@ -75,11 +75,12 @@ const commands: Record<string, Command> = {
 /** Answers one request under /control/. */
 export async function handleControl(
   request: IncomingMessage,
+  url: URL,
   response: ServerResponse,
   control: SimulatorControl,
 ): Promise<void> {
   try {
-    await route(request, response, control);
+    await route(request, url, response, control);
   } catch (error) {
     if (response.headersSent) {
       response.destroy();
@@ -90,8 +91,12 @@ export async function handleControl(
   }
 }
 
-async function route(request: IncomingMessage, response: ServerResponse, control: SimulatorControl): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://simulator');
+async function route(
+  request: IncomingMessage,
+  url: URL,
+  response: ServerResponse,
+  control: SimulatorControl,
+): Promise<void> {
   const name = url.pathname.slice('/control/'.length);
   if (request.method === 'GET' && name === 'health') return sendJson(response, 200, { ok: true });
   if (request.method === 'GET' && name === 'state') return sendJson(response, 200, await control.state());

@@ -19,9 +19,9 @@ export interface Exchange {
   /** Whether it answers on this path, for WebSocket upgrades and REST alike. */
   owns(path: string): boolean;
   /** Takes over the socket of a WebSocket upgrade. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  upgrade(request: IncomingMessage, url: URL, socket: Duplex, head: Buffer): void;
   /** Answers a REST request. */
-  request(request: IncomingMessage, response: ServerResponse): void;
+  request(request: IncomingMessage, url: URL, response: ServerResponse): void;
   /** Sends an order's trades to the connections that subscribed to them. */
   publish(listing: Listing, order: TimedOrder): void;
   /** Who is subscribed to a recorded frame, and what it is. */

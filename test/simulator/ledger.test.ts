@@ -41,11 +41,13 @@ describe('the ledger', () => {
   });
 
   test('reads what there was when reading began', () => {
-    const ledger = new Ledger(1000);
-    ledger.append(1, 'A', 1, Buffer.from('a'));
+    const ledger = new Ledger(16 * 1024 * 1024);
+    ledger.append(1, 'A', 1, Buffer.alloc(1024 * 1024));
+    ledger.append(1, 'A', 2, Buffer.from('the second chunk'));
     const reader = ledger.read(undefined, undefined);
     expect(reader.next().value?.id).toBe(1);
-    ledger.append(1, 'A', 2, Buffer.from('b'));
+    ledger.append(1, 'A', 3, Buffer.from('too late'));
+    expect(reader.next().value?.id).toBe(2);
     expect(reader.next().done).toBe(true);
   });
 });

@@ -1,27 +1,25 @@
 // Starts the simulator from environment variables; README.md lists them.
 import { simulatorDefaults, startSimulator } from './simulator.ts';
 
-/** A whole number from the environment; one sentence and the end when it is none. */
 function integer(name: string, fallback: number, max: number): number {
   const text = process.env[name];
   if (text === undefined || text === '') return fallback;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value > max) {
-    console.error(`${name}: '${text}' is not a whole number from 0 to ${max}; for example ${name}=${fallback}`);
-    process.exit(2);
-  }
-  return value;
+  if (/^\d+$/.test(text) && Number(text) <= max) return Number(text);
+  throw new Error(`${name}: '${text}' is not a whole number from 0 to ${max}; for example ${name}=${fallback}`);
 }
 
-const symbols = process.env.SIMULATOR_SYMBOLS?.split(',').map((symbol) => symbol.trim());
-const simulator = await startSimulator({
-  port: integer('SIMULATOR_PORT', 8080, 65_535),
-  seed: process.env.SIMULATOR_SEED || simulatorDefaults.seed,
-  tradesPerSecond: integer('SIMULATOR_RATE', simulatorDefaults.tradesPerSecond, 1_000_000),
-  ledgerBytesMax: integer('SIMULATOR_LEDGER_BYTES', simulatorDefaults.ledgerBytesMax, 16 * 1024 ** 3),
-  ...(symbols && { symbols }),
-});
-console.log(
-  `exchange simulator: ${simulator.webSocketUrl}/stream, ${simulator.url}/api/v3, ${simulator.url}/control/state`,
-);
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void simulator.close());
+try {
+  const symbols = process.env.SIMULATOR_SYMBOLS?.split(',').map((symbol) => symbol.trim());
+  const { port, close } = await startSimulator({
+    port: integer('SIMULATOR_PORT', 8080, 65_535),
+    seed: process.env.SIMULATOR_SEED || simulatorDefaults.seed,
+    tradesPerSecond: integer('SIMULATOR_RATE', simulatorDefaults.tradesPerSecond, 1_000_000),
+    ledgerBytesMax: integer('SIMULATOR_LEDGER_BYTES', simulatorDefaults.ledgerBytesMax, 16 * 1024 ** 3),
+    ...(symbols && { symbols }),
+  });
+  console.log(`exchange simulator: port ${port}: ws /stream and /ws, http /api/v3 and /control/state`);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void close());
+} catch (error) {
+  console.error(`exchange simulator: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 2;
+}

@@ -59,6 +59,17 @@ describe('a replay', () => {
     expect(await client.received(1)).toEqual(['{"stream":"bnbbtc@trade","data":{"e":"trade","s":"BNBBTC","t":7}}']);
   });
 
+  test('sends frames of any length', async () => {
+    const lengths = [0, 71, 72, 1000, 65_481, 65_482, 200_000];
+    const texts = lengths.map(
+      (length) => `{"stream":"btcusdt@trade","data":{"e":"trade","x":"${'x'.repeat(length)}"}}`,
+    );
+    const client = await connect('/stream?streams=btcusdt@trade');
+    await simulator.loadRecording(recording(texts));
+    await simulator.replay({ speed: 'flat' });
+    expect(await client.received(lengths.length)).toEqual(texts);
+  });
+
   test('keeps the recorded distances, or divides them by the speed', async () => {
     for (const [speed, secondMs] of [
       [1, 1000],

@@ -96,19 +96,21 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 
 function serve(exchange: Exchange, commands: Commands): Server {
   const server = createServer((request, response) => {
-    const path = pathOf(request);
-    if (path.startsWith('/control/')) void handleControl(request, response, commands);
-    else if (exchange.owns(path)) exchange.request(request, response);
-    else response.writeHead(404, { 'content-type': 'text/plain' }).end(`no such page: ${path}\n`);
+    const url = urlOf(request);
+    if (url?.pathname.startsWith('/control/')) void handleControl(request, url, response, commands);
+    else if (url && exchange.owns(url.pathname)) exchange.request(request, url, response);
+    else response.writeHead(404, { 'content-type': 'text/plain' }).end(`no such page: ${request.url}\n`);
   });
   server.on('upgrade', (request, socket, head) => {
     // Clients that vanish are part of the play.
     socket.on('error', () => socket.destroy());
+    const url = urlOf(request);
     if (!commands.accepting) refuseUpgrade(socket, '503 Service Unavailable');
-    else if (exchange.owns(pathOf(request))) exchange.upgrade(request, socket, head);
+    else if (url && exchange.owns(url.pathname)) exchange.upgrade(request, url, socket, head);
     else refuseUpgrade(socket, '404 Not Found');
   });
   return server;
 }
 
-const pathOf = (request: IncomingMessage): string => (request.url ?? '/').split('?', 1)[0] ?? '/';
+/** Null for what is no address, such as `//`. */
+const urlOf = (request: IncomingMessage): URL | null => URL.parse(request.url ?? '', 'http://simulator');

@@ -36,13 +36,16 @@ describe('a client of the combined endpoint', () => {
     expect((await client.received(2))[1]).toMatch(combinedTrade);
   });
 
-  test('gets times in microseconds when the address asks for them', async () => {
-    const client = await connect('/stream?streams=btcusdt@trade&timeUnit=MICROSECOND');
+  test('gets times in microseconds when the address asks for them, of which milliseconds are the cut', async () => {
+    const fine = await connect('/stream?streams=btcusdt@trade&timeUnit=MICROSECOND');
+    const coarse = await connect('/stream?streams=btcusdt@trade');
     await burst('BTCUSDT');
-    const { data } = JSON.parse((await client.received(1))[0] ?? '');
+    const { data } = JSON.parse((await fine.received(1))[0] ?? '');
     expect(String(data.T)).toMatch(/^\d{16}$/);
     expect(String(data.E)).toMatch(/^\d{16}$/);
     expect(data.E).toBeGreaterThan(data.T);
+    const inMs = { ...data, E: Math.floor(data.E / 1000), T: Math.floor(data.T / 1000) };
+    expect(JSON.parse((await coarse.received(1))[0] ?? '').data).toEqual(inMs);
     await expect(connect('/stream?timeUnit=NANOSECOND')).rejects.toThrow('400');
   });
 
@@ -147,6 +150,17 @@ describe('a request that cannot be read', () => {
     expect(await client.ask('{"method":"GET_PROPERTY","params":["colour"],"id":9}')).toBe(
       '{"code":0,"msg":"Unknown property","id":9}',
     );
+  });
+});
+
+describe('an address that is wrong', () => {
+  test.each([
+    ['/ws/%E0%A4%A', '400'],
+    ['/streams', '404'],
+    ['//', '404'],
+  ])('%s is refused with %s, and the simulator goes on', async (path, status) => {
+    await expect(connect(path)).rejects.toThrow(status);
+    await connect('/stream');
   });
 });
 

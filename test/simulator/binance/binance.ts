@@ -24,6 +24,9 @@ interface Client {
 /** A request with 1,024 stream names is about 40 kB; the exchange's own limit is not documented. */
 const messageBytesMax = 1024 * 1024;
 
+/** Addresses whose attempts are remembered; beyond it all are forgotten. */
+const addressesMax = 10_000;
+
 export class Binance implements Exchange {
   readonly rest: RestServer;
   #webSockets = new WebSocketServer({
@@ -54,19 +57,18 @@ export class Binance implements Exchange {
     return path === '/stream' || path === '/ws' || path.startsWith('/ws/') || path.startsWith('/api/v3/');
   }
 
-  request(request: IncomingMessage, response: ServerResponse): void {
-    this.rest.request(request, response);
+  request(request: IncomingMessage, url: URL, response: ServerResponse): void {
+    this.rest.request(request, url, response);
   }
 
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const url = new URL(request.url ?? '/', 'http://simulator');
+  upgrade(request: IncomingMessage, url: URL, socket: Duplex, head: Buffer): void {
     const address = request.socket.remoteAddress ?? '';
     const unit = timeUnit(url.searchParams.get('timeUnit'));
     const streams = streamsOf(url);
     const limits = this.#context.settings;
     if (!this.#admitAttempt(address)) {
       refuseUpgrade(socket, '429 Too Many Requests', { 'retry-after': Math.ceil(limits.connectWindowMs / 1000) });
-    } else if (unit === null || new Set(streams).size > limits.streamsPerConnectionMax) {
+    } else if (unit === null || streams === null || new Set(streams).size > limits.streamsPerConnectionMax) {
       refuseUpgrade(socket, '400 Bad Request');
     } else {
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -219,13 +221,19 @@ export class Binance implements Exchange {
     const nowMs = this.#context.clock.nowUs() / 1000;
     const recent = (this.#attempts.get(address) ?? []).filter((ms) => ms > nowMs - connectWindowMs);
     if (recent.length >= connectsMax) return false;
+    if (this.#attempts.size >= addressesMax) this.#attempts.clear();
     this.#attempts.set(address, [...recent, nowMs]);
     return true;
   }
 }
 
-/** `/stream?streams=a/b` and `/ws/a/b`. */
-function streamsOf(url: URL): string[] {
-  const text = url.pathname === '/stream' ? url.searchParams.get('streams') : decodeURIComponent(url.pathname.slice(4));
-  return (text ?? '').split('/').filter((stream) => stream !== '');
+/** `/stream?streams=a/b` and `/ws/a/b`; null where the address is wrongly encoded. */
+function streamsOf(url: URL): string[] | null {
+  let text = url.searchParams.get('streams') ?? '';
+  try {
+    if (url.pathname !== '/stream') text = decodeURIComponent(url.pathname.slice('/ws/'.length));
+  } catch {
+    return null;
+  }
+  return text.split('/').filter((stream) => stream !== '');
 }

@@ -30,8 +30,7 @@ export class RestServer {
     this.weights.clear();
   }
 
-  request(request: IncomingMessage, response: ServerResponse): void {
-    const url = new URL(request.url ?? '/', 'http://simulator');
+  request(request: IncomingMessage, url: URL, response: ServerResponse): void {
     const fault = this.#takeFault(url.pathname);
     const respond = () => this.#respond(request, response, url, fault);
     if (fault?.delayMs) this.#clock.after(fault.delayMs, respond);
