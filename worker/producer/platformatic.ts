@@ -33,6 +33,9 @@ const keysMax = 10_000;
 
 const metadataAgeMsMax = 60_000;
 
+/** A broker that neither answers nor closes is told after this time, and asked again over a new connection. */
+const requestMsMax = 10_000;
+
 export interface PlatformaticOptions extends ProducerEvents {
   bootstrapServers: string[];
   clientId: string;
@@ -66,6 +69,7 @@ export function createPlatformaticProducer(options: PlatformaticOptions): Connec
       return backoffDelayMs(attempt, retryLimits, options.random());
     },
     metadataMaxAge: metadataAgeMsMax,
+    requestTimeout: requestMsMax,
   });
 
   let waiting: ProducerRecord[] = [];
