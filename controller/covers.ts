@@ -1,7 +1,7 @@
 // Whether a stored Kubernetes object already has everything that we would apply to it. Server-side apply would change
 // nothing then, so the request can be left out. What others added beside it (defaults, sidecars) does not count.
 
-/** Objects match by their fields; lists of named objects by name; other lists in order; numbers and quantities by value. */
+/** Objects match by field; lists of named objects by name; other lists in order; numbers and quantities by value. */
 export function covers(stored: unknown, applied: unknown): boolean {
   if (Array.isArray(applied)) return Array.isArray(stored) && coversList(stored, applied);
   if (isObject(applied)) {

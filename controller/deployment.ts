@@ -1,5 +1,6 @@
 // The Deployment of a feed's workers, as it is applied. Pure. All configuration is in the environment, so any change of
-// it changes the pod template by itself; nothing here depends on the controller's version, so an upgrade rolls no worker.
+// it changes the pod template by itself; nothing here depends on the controller's version, so an upgrade rolls no
+// worker.
 import { createHash } from 'node:crypto';
 import { type ExchangeFeed, group, kind, type Quantity, version } from '../api/exchange-feed.ts';
 import { variables } from '../api/worker-config.ts';
@@ -25,7 +26,7 @@ const resourceDefaults = {
   requests: { cpu: '100m', memory: '128Mi' },
 };
 
-/** One Deployment per shard, and one shard: `<feed>-0`. A feed's name has no dot, so no other feed can get that name. */
+/** One Deployment per shard, and one shard: `<feed>-0`, which no other feed of the namespace can get. */
 export const deploymentName = (feed: { metadata: { name: string } }): string => `${feed.metadata.name}-0`;
 
 export function workerDeployment(feed: ExchangeFeed, config: ControllerConfig, addresses: WorkerAddresses): Deployment {

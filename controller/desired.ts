@@ -1,5 +1,5 @@
-// From a feed and the controller's configuration to what should exist outside: topics, subjects, the workers' Deployment.
-// Pure: the same feed gives the same answer, whatever exists already.
+// From a feed and the controller's configuration to what should exist outside: topics, subjects, the workers'
+// Deployment. Pure: the same feed gives the same answer, whatever exists already.
 import type { ExchangeFeed } from '../api/exchange-feed.ts';
 import type { ControllerConfig } from './config.ts';
 import { workerDeployment } from './deployment.ts';

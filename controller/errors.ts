@@ -6,7 +6,8 @@ import type { ConditionType } from '../api/exchange-feed.ts';
  * - `healthy`: as wanted.
  * - `progressing`: on the way, nothing to do; looked at again within seconds.
  * - `retryable`: tried again with backoff, recovers by itself once the cause is gone.
- * - `terminal`: no retry can cure it; looked at again when the feed changes, and every few minutes in case the cause went away.
+ * - `terminal`: no retry can cure it; looked at again when the feed changes, and every few minutes in case the cause
+ *   went away.
  */
 export type ReasonClass = 'healthy' | 'progressing' | 'retryable' | 'terminal';
 
@@ -61,12 +62,12 @@ export const reasons = {
   SchemaIncompatible: {
     condition: 'SubjectsReady',
     class: 'terminal',
-    next: 'Use other topic names in a new feed, or resolve the conflict in the registry; workers are not changed until then.',
+    next: 'Use other topic names in a new feed, or resolve the conflict in the registry; workers stay as they are.',
   },
   SchemaRefused: {
     condition: 'SubjectsReady',
     class: 'retryable',
-    next: "Look into the registry's log; workers are not changed until it accepts the schema.",
+    next: "Look into the registry's log; workers stay as they are.",
   },
 
   AllWorkersAvailable: { condition: 'WorkersAvailable', class: 'healthy', next: '' },

@@ -1,5 +1,5 @@
-// What the controller remembers of each feed from one reconcile to the next. It only saves work and paces it: losing it,
-// as every restart does, costs one look at broker and registry for each feed.
+// What the controller remembers of each feed from one reconcile to the next. It only saves work and paces it: losing
+// it, as every restart does, costs one look at broker and registry for each feed.
 import type { ExchangeFeed, ExchangeFeedStatus } from '../api/exchange-feed.ts';
 import type { ObservedSubjects, ObservedTopics } from './plan.ts';
 

@@ -1,5 +1,5 @@
-// The controller's own metrics; those of the Kubernetes machinery are in kube/metrics.ts. Labels come from closed lists only.
-// docs/reference/controller-metrics.md lists them; a test holds list and page equal.
+// The controller's own metrics; those of the Kubernetes machinery are in kube/metrics.ts. Labels come from closed
+// lists only. docs/reference/controller-metrics.md lists them; a test holds list and page equal.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { type ConditionStatus, type ConditionType, conditionTypes, type ExchangeFeed } from '../api/exchange-feed.ts';
 

@@ -1,4 +1,5 @@
-// What the controller asks of the API server, and why: the chart's role grants exactly this; a test holds the two equal.
+// What the controller asks of the API server, and why: the chart's role grants exactly this; a test holds the two
+// equal.
 
 export interface Permission {
   /** Empty: the core group. */
@@ -25,7 +26,7 @@ export const permissions: Permission[] = [
     apiGroup: 'feeds.k2.dev',
     resource: 'exchangefeeds/finalizers',
     verbs: ['update'],
-    why: 'Deployments name their feed as an owner that blocks deletion; clusters with OwnerReferencesPermissionEnforcement ask for it.',
+    why: 'Deployments name their feed as owner, blockOwnerDeletion; OwnerReferencesPermissionEnforcement asks for it.',
   },
   {
     apiGroup: 'apps',

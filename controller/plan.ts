@@ -68,12 +68,13 @@ function refuseTopic(desired: Topic, observed: ObservedTopic | undefined): Targe
   if (observed === undefined) return [];
   const { name, partitions, replicationFactor } = desired;
   if (observed.partitions > partitions) {
-    const seen = `topic ${name} has ${observed.partitions} partitions, topics.partitions is ${partitions}, and Kafka cannot remove any`;
-    return [new TargetError('PartitionShrinkRefused', seen)];
+    const seen = `topic ${name} has ${observed.partitions} partitions, topics.partitions is ${partitions}`;
+    return [new TargetError('PartitionShrinkRefused', `${seen}, and Kafka cannot remove any`)];
   }
   if (observed.replicationFactor !== replicationFactor) {
-    const seen = `topic ${name} has replication factor ${observed.replicationFactor}, topics.replicationFactor is ${replicationFactor}`;
-    return [new TargetError('ReplicationChangeRefused', seen)];
+    const seen = `topic ${name} has replication factor ${observed.replicationFactor}`;
+    const wanted = `topics.replicationFactor is ${replicationFactor}`;
+    return [new TargetError('ReplicationChangeRefused', `${seen}, ${wanted}`)];
   }
   return [];
 }

@@ -219,7 +219,7 @@ function nextLookMs(failures: TargetError[], { unreadyCount }: FeedMemory, { ran
   return backoffDelayMs(unreadyCount, failures.length > 0 ? retryLimits : progressLimits, random());
 }
 
-/** A target's own failure as a value: it becomes a condition. Anything else is the API server's, and fails the reconcile. */
+/** A target's own failure as a value, since it becomes a condition. Any other error fails the reconcile. */
 async function orFailure<T>(work: Promise<T>): Promise<T | TargetError> {
   try {
     return await work;

@@ -1,5 +1,5 @@
-// From what was seen to the status that a person reads. Pure. Nothing here depends on the order or number of reconciles,
-// so an unchanged world gives an equal status, which is then not written.
+// From what was seen to the status that a person reads. Pure. Nothing here depends on the order or number of
+// reconciles, so an unchanged world gives an equal status, which is then not written.
 import {
   type Condition,
   type ConditionType,

@@ -71,7 +71,7 @@ export function createWatches({ namespace, onKey, ...shared }: WatchesOptions): 
   };
 }
 
-/** Not our own status writes: only a new or deleted feed, another spec, the beginning of a deletion, or other finalizers. */
+/** Not our own status writes: only a feed that is new, gone, being deleted, or has another spec or other finalizers. */
 export function needsReconcile(previous: ExchangeFeed | null, current: ExchangeFeed | null): boolean {
   if (previous === null || current === null) return true;
   const wanted = ({ metadata: { uid, generation, deletionTimestamp, finalizers } }: ExchangeFeed) => ({

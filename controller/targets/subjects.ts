@@ -71,7 +71,7 @@ async function lookUp(registry: SchemaRegistry, url: string, { name, schema }: S
   }
 }
 
-/** Sets the compatibility of a new subject, too: BACKWARD, so that a consumer with the new schema reads all old records. */
+/** Makes a new subject BACKWARD compatible, too: a consumer with the new schema reads all old records. */
 async function register(registry: SchemaRegistry, url: string, { name, schema }: Subject): Promise<void> {
   try {
     await registry.register(avro(schema), { subject: name, compatibility: COMPATIBILITY.BACKWARD });

@@ -1,4 +1,5 @@
-// Topics on a Kafka broker, through kafkajs' admin client: observed, created, grown, their retention set; never deleted.
+// Topics on a Kafka broker, through kafkajs' admin client: observed, created, grown, their retention set; never
+// deleted.
 import kafkajs, { type Admin } from 'kafkajs';
 import type { Logger } from '../../runtime/log.ts';
 import type { Topic } from '../desired.ts';

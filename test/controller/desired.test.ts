@@ -57,7 +57,7 @@ describe('a duration', () => {
     '"%s" is refused with field, value and a right one',
     (text) => {
       expect(() => parseDurationMs('topics.raw.retention', text)).toThrow(
-        `topics.raw.retention "${text}" is not a duration: use hours, minutes or seconds, for example "168h" for a week`,
+        `topics.raw.retention "${text}" is not a duration: use hours, minutes or seconds, for example "168h"`,
       );
     },
   );

@@ -144,7 +144,7 @@ describe('a feed that cannot be carried out', () => {
     expect(world.takeDeeds()).toEqual(['write status']);
   });
 
-  test('because a topic is larger is refused without touching anything, and looked at again after minutes', async () => {
+  test('because a topic is larger is refused, touches nothing, and is looked at again after minutes', async () => {
     const world = new World();
     const name = 'market.crypto.trades.binance';
     world.topics.set(name, { partitions: 12, replicationFactor: 1, retentionMs: 1 });

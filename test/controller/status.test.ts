@@ -86,8 +86,10 @@ group('the status', () => {
       lastTransitionTime: '2026-01-01T00:00:00Z',
     });
   });
+});
 
-  test('is equal the next time when nothing changed', () => {
+group('the status of an unchanged world', () => {
+  test('is equal the next time', () => {
     const previous = describe(well);
     expect(describe({ ...well, previous, nowMs: startMs + 3_600_000 })).toEqual(previous);
   });
@@ -101,7 +103,9 @@ group('the status', () => {
     const ready = describe({ ...well, previous, nowMs: startMs + 60_000 });
     expect(condition(ready, 'WorkersAvailable')?.lastTransitionTime).toBe('2026-01-01T00:01:00Z');
   });
+});
 
+group('the status of a feed in trouble', () => {
   test.each<[string, ConditionType, Partial<Seen>]>([
     ['TopicsPending', 'TopicsReady', { topics: new Map() }],
     ['SubjectsPending', 'SubjectsReady', { subjects: new Map() }],
