@@ -1,7 +1,7 @@
 // Prints every record of a topic as one JSON line: an independent witness for the end-to-end tests. It shares no code
 // with the project: Kafka's Java client reads (read_committed), Avro's Java library decodes.
 //
-// usage: java -cp 'libs/*' Consumer.java BOOTSTRAP_SERVERS TOPIC [SCHEMA_REGISTRY_URL]
+// usage: java -cp ".:libs/*" Consumer BOOTSTRAP_SERVERS TOPIC [SCHEMA_REGISTRY_URL]
 // Reads from the beginning to where the topic ends now, then exits. With a registry, values are Confluent-framed Avro
 // and printed as `avro`; without, as `value` in Base64.
 

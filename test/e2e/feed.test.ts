@@ -1,0 +1,148 @@
+// A feed from `kubectl apply` to both topics, compared with what the simulated exchange says it sent.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SimulatorControl } from '../simulator/control.ts';
+import { type Bed, consume, openBed } from './bed.ts';
+import { expectNormalizedEqual, expectRawEqual } from './comparison.ts';
+import { apply, conditionOf, deleteFeed, getFeed, manifestOf, settle, waitReady } from './feeds.ts';
+import { deploySimulator, kubectl, namespace, topicNormalized, topicRaw } from './operator.ts';
+import { eventually } from './process.ts';
+
+const name = 'binance';
+const symbols = ['BTCUSDT', 'ETHUSDT', 'BNBUSDT'];
+let bed: Bed;
+let simulator: SimulatorControl;
+
+const pods = async (): Promise<string[]> => {
+  const selector = `app.kubernetes.io/instance=${name}`;
+  const out = await kubectl(bed, '-n', namespace, 'get', 'pods', '-l', selector, '-o', 'name');
+  return out.split('\n').filter((line) => line !== '');
+};
+const inWorker = async (...command: string[]) => {
+  const [pod = ''] = await pods();
+  return (await kubectl(bed, '-n', namespace, 'exec', pod, '--', ...command)).trim();
+};
+
+beforeAll(async () => {
+  bed = await openBed();
+  simulator = await deploySimulator(bed);
+  await simulator.reset();
+  await apply(bed, manifestOf(name, { symbols }));
+  await waitReady(bed, name);
+});
+afterAll(async () => deleteFeed(bed, name));
+
+describe('a feed that was applied', () => {
+  test('shows itself in kubectl get with its columns', async () => {
+    const table = await eventually('a live figure', 60_000, async () => {
+      const text = await kubectl(bed, '-n', namespace, 'get', 'exchangefeeds');
+      if (!/\d+s\s+\S+\s*$/.test(text.trim())) throw new Error(text);
+      return text;
+    });
+    const [header = '', row = ''] = table.trim().split('\n');
+    expect(header.split(/\s{2,}/)).toEqual([
+      'NAME',
+      'EXCHANGE',
+      'SYMBOLS',
+      'WORKERS',
+      'READY',
+      'TRADES/S',
+      'LAST TRADE',
+      'AGE',
+    ]);
+    expect(row.split(/\s{2,}/).slice(0, 5)).toEqual([name, 'binance', '3', '1/1', 'True']);
+  });
+
+  test('has conditions that observed its generation', async () => {
+    const feed = await getFeed(bed, name);
+    for (const type of ['Ready', 'TopicsReady', 'SubjectsReady', 'WorkersAvailable', 'Streaming']) {
+      expect(conditionOf(feed, type)).toMatchObject({ status: 'True', observedGeneration: feed.metadata.generation });
+    }
+  });
+
+  test('has every frame in the raw topic byte for byte, and every trade in the normalized topic field for field', async () => {
+    await simulator.burst({ trades: 2000 });
+    const { sent, raw, normalized } = await settle(bed, simulator, topicNormalized);
+    expect(sent.length).toBeGreaterThan(2000);
+    expectRawEqual(sent, raw);
+    expectNormalizedEqual(sent, normalized);
+    await simulator.resume();
+  });
+
+  test('runs its worker under a limit of 0.5 CPU and 512 MiB, as its cgroup says', async () => {
+    const cgroup =
+      'cat /sys/fs/cgroup/cpu.max 2>/dev/null || cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu/cpu.cfs_period_us';
+    const memory = 'cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes';
+    const [quota, period] = (await inWorker('sh', '-c', cgroup)).split(/\s+/).map(Number);
+    expect((quota ?? 0) / (period ?? 1)).toBe(0.5);
+    expect(Number(await inWorker('sh', '-c', memory))).toBe(512 * 1024 * 1024);
+  });
+
+  test('runs its worker as user 1000 on a root file system that cannot be written', async () => {
+    expect(await inWorker('id', '-u')).toBe('1000');
+    await expect(inWorker('touch', '/x')).rejects.toThrow('Read-only file system');
+  });
+});
+
+describe('a feed whose children are touched', () => {
+  const deployment = async () => {
+    const out = await kubectl(
+      bed,
+      '-n',
+      namespace,
+      'get',
+      'deploy',
+      '-l',
+      `app.kubernetes.io/instance=${name}`,
+      '-o',
+      'json',
+    );
+    return JSON.parse(out).items[0];
+  };
+
+  test('gets its Deployment back when that is deleted', async () => {
+    const before = await deployment();
+    await kubectl(bed, '-n', namespace, 'delete', 'deploy', before.metadata.name);
+    await eventually('a new Deployment', 30_000, async () => {
+      expect((await deployment())?.metadata.uid ?? before.metadata.uid).not.toBe(before.metadata.uid);
+    });
+    await waitReady(bed, name);
+  });
+
+  test('gets its Deployment put right when that is edited', async () => {
+    const { metadata } = await deployment();
+    await kubectl(bed, '-n', namespace, 'scale', 'deploy', metadata.name, '--replicas=0');
+    await kubectl(bed, '-n', namespace, 'set', 'env', `deploy/${metadata.name}`, 'K2_SYMBOLS=DOGEUSDT');
+    await eventually('the Deployment as the feed says', 30_000, async () => {
+      const { spec } = await deployment();
+      expect(spec.replicas).toBe(1);
+      const [container] = spec.template.spec.containers;
+      const env = container.env.find((variable: { name: string }) => variable.name === 'K2_SYMBOLS');
+      expect(env.value.split(',').sort()).toEqual([...symbols].sort());
+    });
+    await waitReady(bed, name);
+  });
+
+  test('goes on streaming over connections that the exchange cuts', async () => {
+    const before = await simulator.state();
+    await simulator.cut();
+    await eventually('a new connection that streams', 30_000, async () => {
+      const { connections } = await simulator.state();
+      const open = connections.filter((connection) => connection.closed === null && connection.framesSent > 1);
+      expect(open.some(({ connection }) => !before.connections.some((old) => old.connection === connection))).toBe(
+        true,
+      );
+    });
+    await waitReady(bed, name);
+  });
+});
+
+describe('a feed that is deleted', () => {
+  test('takes its workload along and leaves the topics with what is in them', async () => {
+    await deleteFeed(bed, name);
+    await eventually('no worker pod', 30_000, async () => expect(await pods()).toEqual([]));
+    const raw = await consume(bed, topicRaw);
+    const normalized = await consume(bed, topicNormalized, bed.schemaRegistryUrl);
+    expect(raw.length).toBeGreaterThan(0);
+    expect(normalized.length).toBe(raw.length);
+  });
+});
