@@ -71,6 +71,11 @@ describe('a client of the combined endpoint', () => {
     }
   });
 
+  test.each(['9223372036854775807', '-1', '"a3-F"', 'null'])('gets its id %s back as it was', async (id) => {
+    const client = await connect('/stream');
+    expect(await client.ask(`{"id": ${id}, "method":"LIST_SUBSCRIPTIONS"}`)).toBe(`{"result":[],"id":${id}}`);
+  });
+
   test('hears nothing more of a stream that it unsubscribed from', async () => {
     const client = await connect('/stream?streams=btcusdt@trade/ethusdt@trade');
     expect(await client.ask({ method: 'UNSUBSCRIBE', params: ['btcusdt@trade'], id: 312 })).toBe(

@@ -1,9 +1,9 @@
 // What a client may say on the WebSocket, and how Binance answers what it cannot read. Pure.
-//
 // https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md#live-subscribingunsubscribing-to-streams
 import type { Settings } from '../settings.ts';
 
-export type RequestId = number | string | null;
+/** JSON text of a request's id, so that 64-bit ones are answered as they came. */
+export type RequestId = string;
 
 export type Request =
   | { method: 'SUBSCRIBE' | 'UNSUBSCRIBE'; streams: string[]; id: RequestId }
@@ -14,13 +14,20 @@ export type Request =
 
 const methods = ['SUBSCRIBE', 'UNSUBSCRIBE', 'LIST_SUBSCRIPTIONS', 'SET_PROPERTY', 'GET_PROPERTY'];
 
+/** A 64-bit integer, at most 36 letters and digits (UUIDs with their dashes are met, too), or null. */
+const requestIdPattern = /^(-?\d{1,19}|"[\w-]{1,36}"|null)$/;
+
 /** Clients of production report this answer beyond 1,024 streams; the documentation names none. */
 export const tooManySubscriptions = { code: 4, message: 'Too many subscriptions' };
 
 export function parseRequest(text: string): Request {
   let value: unknown;
+  let idText = 'null';
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text, (key, part, context?: { source?: string }) => {
+      if (key === 'id') idText = context?.source ?? '';
+      return part;
+    });
   } catch {
     return { method: 'invalid', code: 3, message: `Invalid JSON: expected value at ${position(text)}`, id: undefined };
   }
@@ -32,8 +39,8 @@ export function parseRequest(text: string): Request {
     message,
     id,
   });
-  if (!isRequestId(body.id)) return invalid(2, 'Invalid request: request ID must be an unsigned integer');
-  const id = body.id;
+  const id = body.id === undefined ? '' : idText;
+  if (!requestIdPattern.test(id)) return invalid(2, 'Invalid request: request ID must be an unsigned integer');
   if (body.method === undefined) return invalid(2, `Invalid request: missing field \`method\` at ${end}`, id);
   if (typeof body.method !== 'string' || !methods.includes(body.method)) {
     const expected = methods.map((method) => `\`${method}\``).join(', ');
@@ -69,20 +76,13 @@ function parseProperty(set: boolean, parameters: unknown[], id: RequestId): Requ
   return { method: 'SET_PROPERTY', combined: value, id };
 }
 
-/** A 64-bit integer, at most 36 letters and digits (UUIDs with their dashes are met, too), or null. */
-function isRequestId(id: unknown): id is RequestId {
-  if (id === null) return true;
-  if (typeof id === 'number') return Number.isInteger(id);
-  return typeof id === 'string' && /^[\w-]{1,36}$/.test(id);
-}
-
 /** Where a JSON text breaks, in Binance's words; the engine does not say it in every case. */
 function position(text: string): string {
   const line = text.split('\n').length;
   return `line ${line} column ${text.length - text.lastIndexOf('\n') - 1 || 1}`;
 }
 
-export const resultText = (result: unknown, id: RequestId): string => JSON.stringify({ result, id });
+export const resultText = (result: unknown, id: RequestId): string => `{"result":${JSON.stringify(result)},"id":${id}}`;
 
 export function errorText(
   code: number,
@@ -90,8 +90,7 @@ export function errorText(
   id: RequestId | undefined,
   form: Settings['errorForm'],
 ): string {
-  const error = { code, msg: message };
-  return JSON.stringify(
-    form === 'live' ? { error, ...(id !== undefined && { id }) } : { ...error, ...(id !== undefined && { id }) },
-  );
+  const error = `"code":${code},"msg":${JSON.stringify(message)}`;
+  const tail = id === undefined ? '' : `,"id":${id}`;
+  return form === 'live' ? `{"error":{${error}}${tail}}` : `{${error}${tail}}`;
 }
