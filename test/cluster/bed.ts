@@ -117,7 +117,9 @@ async function buildAll(store: Store, cluster: Cluster): Promise<[helmFolder: st
     for (const artifact of artifacts) folders.push(await provide(store, artifact));
     return folders;
   };
-  const programs = inOrder([...cluster.artifacts(), await helm()]);
+  // Before anything is built: it may install packages that the images need, too.
+  const ofCluster = await cluster.artifacts();
+  const programs = inOrder([...ofCluster, await helm()]);
   const others = inOrder(cluster.name === 'local' ? [await kafka(), await registry()] : []);
   const archive = others.then(() => provideImages(store));
   // When one fails the other goes on to its end, so that nothing is half built when this process ends.

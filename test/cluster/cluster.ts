@@ -20,7 +20,7 @@ export interface ServiceUrls {
 export interface Cluster {
   readonly name: 'local' | 'kind';
   /** What must be built before `up`. */
-  artifacts(): Artifact[];
+  artifacts(): Promise<Artifact[]>;
   /**
    * Brings the cluster up, taking away first what a crash left behind; at once if it is up already.
    * Resolves when pods can be started and Services answer.

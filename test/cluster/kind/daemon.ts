@@ -2,8 +2,9 @@
 // What it does to networks, mounts and firewalls ends with it, however it ends. What there is of it is found by looking
 // at the machine, not at notes about it: so after a crash at any point, too.
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cgroupFolders, removeCgroup } from '../cgroups.ts';
 import { run } from '../command.ts';
 import { type BedProcess, bedProcesses, end, isAlive, startDetached } from '../processes.ts';
 import { until } from '../until.ts';
@@ -79,9 +80,9 @@ export async function stopDaemon(runFolder: string): Promise<boolean> {
   // With the first process of its pid namespace the kernel ends all others, its network and its mounts.
   await end(bedProcesses(runFolder));
   if (existsSync(`/sys/class/net/${hostInterface}`)) await run(['ip', 'link', 'delete', hostInterface]).catch(() => '');
-  await until('the cgroups to be free', processMs, async () => {
-    for (const folder of await cgroupFolders()) await removeCgroup(folder);
-    return (await cgroupFolders()).length === 0 || undefined;
+  await until("the nodes' cgroups to be free", processMs, () => {
+    removeCgroup(cgroup);
+    return cgroupFolders(cgroup).length === 0 || undefined;
   });
   return polite;
 }
@@ -92,11 +93,11 @@ function endPolitely(first: BedProcess): Promise<boolean> {
 }
 
 /** What there is of a daemon, whoever started it, one line each. */
-export async function daemonLeftovers(): Promise<string[]> {
+export function daemonLeftovers(): string[] {
   return [
     ...daemonProcesses().map(({ pid, command }) => `process ${pid}: ${command}`),
     ...(existsSync(`/sys/class/net/${hostInterface}`) ? [`interface ${hostInterface}`] : []),
-    ...(await cgroupFolders()).map((folder) => `cgroup ${folder}`),
+    ...cgroupFolders(cgroup).map((folder) => `cgroup ${folder}`),
   ];
 }
 
@@ -112,18 +113,4 @@ export function firstProcess(runFolder: string): BedProcess | undefined {
 
 function daemonProcesses(): (BedProcess & { state: string })[] {
   return bedProcesses().filter(({ command }) => /\S*(unshare|tini) .*dockerd\.sh /.test(command));
-}
-
-/** On cgroup v1 there is one in each hierarchy, on v2 one in all. */
-async function cgroupFolders(): Promise<string[]> {
-  const entries = await readdir('/sys/fs/cgroup', { withFileTypes: true });
-  const hierarchies = ['', ...entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)];
-  return hierarchies.map((name) => join('/sys/fs/cgroup', name, cgroup)).filter((folder) => existsSync(folder));
-}
-
-/** From the innermost on; one that still has a process stays. */
-async function removeCgroup(folder: string): Promise<void> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  for (const entry of entries) if (entry.isDirectory()) await removeCgroup(join(folder, entry.name));
-  await rmdir(folder).catch(() => {});
 }

@@ -1,24 +1,13 @@
 // The calls of kind and docker that both ways of a kind cluster share.
 import { join } from 'node:path';
-import type { Access, Cluster } from '../cluster.ts';
 import { run } from '../command.ts';
 import type { Step } from '../step.ts';
 
-/** Also in cluster.yaml. */
+/** Also in the two *-cluster.yaml. */
 export const clusterName = 'k2-feed-operator';
 export const nodeName = `${clusterName}-control-plane`;
 /** A node is Ready within 10 s on 2 cores; several times that beside other work. */
 const readyLimit = '120s';
-
-export interface Services {
-  bootstrapServers: string;
-  schemaRegistryUrl: string;
-}
-
-export interface KindCluster extends Cluster {
-  /** The broker and registry that came up with the cluster; null: it brings none along. */
-  services(access: Access): Services | null;
-}
 
 export interface Kind {
   /** Path of the program. */
@@ -27,19 +16,19 @@ export interface Kind {
   env: Record<string, string | undefined>;
 }
 
-/**
- * @param image name of the node image; undefined: the one that kind's release names
- * @param kubeconfig file that kind adds the cluster to, so that ~/.kube/config stays as it is
- */
-export function createCluster(
-  { program, env }: Kind,
-  step: Step,
-  kubeconfig: string,
-  image: string | undefined,
-): Promise<string> {
-  const config = ['--config', join(import.meta.dirname, 'cluster.yaml'), '--kubeconfig', kubeconfig];
-  const node = image === undefined ? [] : ['--image', image];
-  return step.run([program, 'create', 'cluster', ...config, ...node, '--wait', readyLimit], { env });
+export interface NewCluster {
+  /** File of this folder. */
+  config: string;
+  /** Name of the node image; undefined: the one that kind's release names. */
+  image: string | undefined;
+  /** File that kind adds the cluster to, so that ~/.kube/config stays as it is. */
+  kubeconfig: string;
+}
+
+export function createCluster({ program, env }: Kind, step: Step, cluster: NewCluster): Promise<string> {
+  const config = ['--config', join(import.meta.dirname, cluster.config), '--kubeconfig', cluster.kubeconfig];
+  const image = cluster.image === undefined ? [] : ['--image', cluster.image];
+  return step.run([program, 'create', 'cluster', ...config, ...image, '--wait', readyLimit], { env });
 }
 
 export function deleteCluster({ program, env }: Kind, step: Step, kubeconfig: string): Promise<string> {

@@ -1,19 +1,43 @@
 // The cluster of the provider `kind`. This file chooses between its two ways, says which, and lets one process at a time
 // work on the cluster.
 import type { Store } from '../artifact.ts';
+import type { Cluster } from '../cluster.ts';
 import { withLock } from '../lock.ts';
-import type { KindCluster } from './kind-cli.ts';
+import { hostAddress } from './daemon.ts';
 import { createOfficialCluster, officialImages } from './official.ts';
 import { createOwnCluster, ownRuns } from './own.ts';
-import { chooseWay, lookAround } from './way.ts';
+import { chooseWay, lookAround, type Way } from './way.ts';
 
-export async function createKindCluster(store: Store): Promise<KindCluster> {
-  const { way, why } = chooseWay({ ...(await lookAround(officialImages)), ownRuns: ownRuns(store) });
+export function createKindCluster(store: Store): Cluster {
+  const ways = { official: createOfficialCluster(store), own: createOwnCluster(store) };
+  let chosen: Promise<Cluster> | undefined;
+  const way = () => {
+    chosen ??= choose(store).then((name) => ways[name]);
+    return chosen;
+  };
+  return {
+    name: 'kind',
+    artifacts: async () => (await way()).artifacts(),
+    up: () => alone(store, async () => (await way()).up()),
+    // Either may have been up, and looking around takes time.
+    down: () =>
+      alone(store, async () => {
+        await ways.own.down();
+        await ways.official.down();
+      }),
+    loadImages: async (archives) => (await way()).loadImages(archives),
+    services: (access) => (access.hostAddress === hostAddress ? ways.own : ways.official).services(access),
+    leftovers: async () => [...(await ways.own.leftovers()), ...(await ways.official.leftovers())],
+  };
+}
+
+async function choose(store: Store): Promise<Way> {
+  if (ownRuns(store)) return 'own';
+  const { way, why } = chooseWay(await lookAround(officialImages));
   const made =
     way === 'official' ? 'its official node image and Redpanda' : 'a node image and a Docker daemon made here';
   store.reporter.print(`  kind with ${made}: ${why}`);
-  const cluster = await (way === 'official' ? createOfficialCluster(store) : createOwnCluster(store));
-  return { ...cluster, up: () => alone(store, cluster.up), down: () => alone(store, cluster.down) };
+  return way;
 }
 
 function alone<T>({ folders, reporter }: Store, work: () => Promise<T>): Promise<T> {
@@ -21,8 +45,8 @@ function alone<T>({ folders, reporter }: Store, work: () => Promise<T>): Promise
   return withLock(
     'kind cluster',
     self,
-    (owner) =>
-      reporter.print(`  kind: waiting for process ${owner.pid} of ${owner.checkout}, which works on the cluster`),
+    ({ pid, checkout }) =>
+      reporter.print(`  waiting for process ${pid} of ${checkout}, which works on the kind cluster`),
     work,
   );
 }

@@ -4,9 +4,24 @@ import { join } from 'node:path';
 import { type Artifact, artifactKey, provide, type Store } from '../artifact.ts';
 import { coredns, kube, kubernetesVersion, pause } from '../artifacts.ts';
 import { goArtifact } from '../go.ts';
+import type { SystemPackage } from '../packages.ts';
 
 export const kindVersion = 'v0.33.0';
 export const nodeImageName = `k2-feed-operator/kind-node:${kubernetesVersion}`;
+
+/** For building and running it. */
+export const ownPackages: SystemPackage[] = [
+  { name: 'docker.io', why: "runs the cluster's nodes; brings containerd and runc", proof: 'dockerd' },
+  { name: 'tini', why: 'reaps in namespaces of our own', proof: 'tini' },
+  { name: 'iproute2', why: 'connects them', proof: 'ip' },
+  { name: 'nftables', why: 'seals them', proof: 'nft' },
+  { name: 'debootstrap', why: 'makes the node image', proof: 'debootstrap' },
+  {
+    name: 'debian-archive-keyring',
+    why: 'lets debootstrap check it',
+    proof: '/usr/share/keyrings/debian-archive-keyring.gpg',
+  },
+];
 
 export function kindCli(): Promise<Artifact> {
   return goArtifact({
@@ -40,8 +55,19 @@ export async function nodeImage(store: Store): Promise<Artifact> {
     async build(folder, step) {
       const programs: string[] = [];
       for (const part of parts) programs.push(join(await provide(store, part), part.name));
+      // debootstrap mounts /proc in what it makes: here that ends with it.
+      const alone = [
+        'unshare',
+        '--mount',
+        '--propagation',
+        'private',
+        '--pid',
+        '--mount-proc',
+        '--fork',
+        '--kill-child=KILL',
+      ];
       const script = join(import.meta.dirname, 'node', 'build.sh');
-      await step.run([script, ...programs, kubernetesVersion, nodeImageName, folder]);
+      await step.run([...alone, script, ...programs, kubernetesVersion, nodeImageName, folder]);
     },
   };
 }

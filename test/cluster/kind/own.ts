@@ -3,164 +3,169 @@
 import { existsSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Artifact, provide, type Store } from '../artifact.ts';
+import { provide, type Store } from '../artifact.ts';
 import { kube } from '../artifacts.ts';
-import type { Access } from '../cluster.ts';
+import type { Access, Cluster } from '../cluster.ts';
 import { run } from '../command.ts';
+import { ensurePackages } from '../packages.ts';
 import { type Step, step } from '../step.ts';
 import * as daemon from './daemon.ts';
-import {
-  createCluster,
-  deleteCluster,
-  internalKubeconfig,
-  type Kind,
-  type KindCluster,
-  loadArchives,
-  nodeAddress,
-} from './kind-cli.ts';
+import { createCluster, deleteCluster, internalKubeconfig, type Kind, loadArchives, nodeAddress } from './kind-cli.ts';
 import { reachedAt } from './kubeconfig.ts';
-import { kindCli, nodeImage, nodeImageId, nodeImageName, runccap } from './node-image.ts';
+import { kindCli, nodeImage, nodeImageId, nodeImageName, ownPackages, runccap } from './node-image.ts';
 import { servicesAnswer } from './services-answer.ts';
 
-const tryAgain = 'Run `make down`, then the same command again.';
+const tryAgain = 'run `make down`, then the same command again.';
 
-interface Own {
-  store: Store;
-  /** Of the running cluster: the daemon's socket and the kubeconfig. */
-  runFolder: string;
-  /** Of the daemon's images: kept from one cluster to the next, so that the node image is there. */
-  dataFolder: string;
-  artifacts: { kube: Artifact; kind: Artifact; runccap: Artifact; node: Artifact };
-}
-
-export async function createOwnCluster(store: Store): Promise<KindCluster> {
-  const own: Own = {
-    store,
-    runFolder: join(store.folders.state, 'kind'),
-    dataFolder: join(store.folders.cache, 'kind-docker'),
-    artifacts: { kube: await kube(), kind: await kindCli(), runccap: await runccap(), node: await nodeImage(store) },
-  };
+export function createOwnCluster(store: Store): Cluster {
   return {
     name: 'kind',
-    artifacts: () => Object.values(own.artifacts),
-    up: () => up(own),
+    async artifacts() {
+      if (process.platform !== 'linux' || process.getuid?.() !== 0)
+        throw new Error('a kind cluster needs a Docker daemon and a container registry, or else Linux and root');
+      await ensurePackages(store.reporter, ownPackages);
+      return [await kube(), await kindCli(), await runccap(), await nodeImage(store)];
+    },
+    up: () => up(store),
     async down() {
-      if ((await leftovers(own)).length > 0) await takeAway(own);
+      if (leftovers(store).length > 0) await takeAway(store);
     },
     async loadImages(archives) {
-      const kind = await kindOf(own);
+      const kind = await kindOf(store);
       await step(store.reporter, 'Images into the kind cluster', tryAgain, (s) => loadArchives(kind, s, archives));
     },
-    leftovers: () => leftovers(own),
     services: () => null,
+    leftovers: async () => leftovers(store),
   };
 }
 
 /** Whether a cluster of this kind runs, or part of one. */
 export function ownRuns(store: Store): boolean {
-  return daemon.firstProcess(join(store.folders.state, 'kind')) !== undefined;
+  return daemon.firstProcess(runFolder(store)) !== undefined;
 }
 
-async function up(own: Own): Promise<Access> {
-  const other = daemon.otherDaemon(own.runFolder);
+async function up(store: Store): Promise<Access> {
+  const other = daemon.otherDaemon(runFolder(store));
   if (other)
     throw new Error(
-      `A kind cluster runs from ${other}. Its addresses are fixed, so this machine carries only one: run \`make down\` there first.`,
+      `A kind cluster runs from ${other}. Its addresses are fixed, so only one fits: run \`make down\` there first`,
     );
-  const kubectl = join(await provide(own.store, own.artifacts.kube), 'kubectl');
-  const running = await runningCluster(own, kubectl);
+  const kubectl = join(await provide(store, await kube()), 'kubectl');
+  const running = await runningCluster(store, kubectl);
   if (running) return running;
-  if ((await leftovers(own)).length > 0) await takeAway(own);
-  const kind = await kindOf(own);
-  const runtime = join(await provide(own.store, own.artifacts.runccap), 'runccap');
-  const node = await provide(own.store, own.artifacts.node);
-  const { reporter } = own.store;
-  await step(reporter, 'Docker daemon in a sealed network of its own', tryAgain, (s) =>
-    startDaemon(own, runtime, node, s),
+  if (leftovers(store).length > 0) await takeAway(store);
+  const kind = await kindOf(store);
+  const runtime = join(await provide(store, await runccap()), 'runccap');
+  const node = await provide(store, await nodeImage(store));
+  await step(store.reporter, 'Docker daemon in a sealed network of its own', tryAgain, (s) =>
+    startDaemon(store, kind, runtime, node, s),
   );
-  return step(reporter, 'kind cluster, until its Services answer', tryAgain, (s) => create(own, kind, kubectl, s));
+  return step(store.reporter, 'kind cluster, until its Services answer', tryAgain, (s) =>
+    create(store, kind, kubectl, s),
+  );
 }
 
-async function startDaemon(own: Own, runtime: string, node: string, current: Step): Promise<void> {
-  const env = { DOCKER_HOST: daemon.dockerHost(own.runFolder) };
+async function startDaemon(store: Store, kind: Kind, runtime: string, node: string, current: Step): Promise<void> {
+  const data = dataFolder(store);
   const id = await nodeImageId(node);
-  if ((await readFile(wholeMarker(own), 'utf8').catch(() => '')) !== id)
-    await rm(own.dataFolder, { recursive: true, force: true });
+  if ((await readFile(wholeMarker(store), 'utf8').catch(() => '')) !== id)
+    await rm(data, { recursive: true, force: true });
   // From here on the folder is in use, and whole again only when the daemon has ended by itself.
-  await rm(wholeMarker(own), { force: true });
-  const log = join(own.store.reporter.logs, 'dockerd.log');
-  await daemon.startDaemon({ run: own.runFolder, data: own.dataFolder, log }, runtime);
-  const there = await run(['docker', 'image', 'inspect', '--format', '{{.Id}}', nodeImageName], { env }).catch(
-    () => '',
-  );
-  if (there.trim() !== id) await current.run(['docker', 'load', '--input', join(node, 'node.tar')], { env });
-  // Made before kind would make it, for a range that is known.
-  await current.run(['docker', 'network', 'create', '--subnet', daemon.nodesRange, 'kind'], { env });
+  await rm(wholeMarker(store), { force: true });
+  const log = join(store.reporter.logs, 'dockerd-of-kind.log');
+  await daemon.startDaemon({ run: runFolder(store), data, log }, runtime);
+  if ((await nodeImageIn(kind).catch(() => '')) !== id)
+    await current.run(['docker', 'load', '--input', join(node, 'node.tar')], kind);
+  // kind would make it by itself, for a range that is not known.
+  await current.run(['docker', 'network', 'create', '--subnet', daemon.nodesRange, 'kind'], kind);
 }
 
-async function create(own: Own, kind: Kind, kubectl: string, current: Step): Promise<Access> {
-  await createCluster(kind, current, join(own.runFolder, 'kubeconfig-of-kind'), nodeImageName);
+async function create(store: Store, kind: Kind, kubectl: string, current: Step): Promise<Access> {
+  await createCluster(kind, current, {
+    config: 'own-cluster.yaml',
+    image: nodeImageName,
+    kubeconfig: kubeconfigOfKind(store),
+  });
   const address = await nodeAddress(kind);
-  const unproven = join(own.runFolder, 'kubeconfig-unproven');
+  const unproven = join(runFolder(store), 'kubeconfig-unproven');
   await writeFile(unproven, reachedAt(await internalKubeconfig(kind), address), { mode: 0o600 });
   await servicesAnswer(kind, current, [kubectl, '--kubeconfig', unproven]);
-  await rename(unproven, kubeconfigOf(own));
-  return accessOf(own, kubectl, address);
+  await rename(unproven, kubeconfigOf(store));
+  return accessOf(store, kubectl, address);
 }
 
 /** undefined: there is no cluster, or a part of one. */
-async function runningCluster(own: Own, kubectl: string): Promise<Access | undefined> {
-  if (!ownRuns(own.store) || !existsSync(kubeconfigOf(own))) return undefined;
-  const ready = [kubectl, '--kubeconfig', kubeconfigOf(own), '--request-timeout=5s', 'get', '--raw=/readyz'];
+async function runningCluster(store: Store, kubectl: string): Promise<Access | undefined> {
+  if (!ownRuns(store) || !existsSync(kubeconfigOf(store))) return undefined;
+  const ready = [kubectl, '--kubeconfig', kubeconfigOf(store), '--request-timeout=5s', 'get', '--raw=/readyz'];
   return run(ready).then(
-    async () => accessOf(own, kubectl, await nodeAddress(await kindOf(own))),
+    async () => accessOf(store, kubectl, await nodeAddress(await kindOf(store))),
     () => undefined,
   );
 }
 
-async function takeAway(own: Own): Promise<void> {
+async function takeAway(store: Store): Promise<void> {
   const title = 'kind cluster: deleted, with its Docker daemon and network';
-  await step(own.store.reporter, title, 'Run `make down` again.', async (current) => {
-    const image = ownRuns(own.store) ? await emptyDaemon(own, current).catch(() => undefined) : undefined;
-    const ended = await daemon.stopDaemon(own.runFolder);
+  await step(store.reporter, title, 'run `make down` again.', async (current) => {
+    const image = ownRuns(store) ? await emptyDaemon(store, current).catch(() => undefined) : undefined;
+    const ended = await daemon.stopDaemon(runFolder(store));
     // Half a container or image in the folder is not worth looking for: the node image is loaded again in seconds.
-    if (image !== undefined && ended) await writeFile(wholeMarker(own), image);
-    else await rm(own.dataFolder, { recursive: true, force: true });
-    await rm(own.runFolder, { recursive: true, force: true });
+    if (image !== undefined && ended) await writeFile(wholeMarker(store), image);
+    else await rm(dataFolder(store), { recursive: true, force: true });
+    await rm(runFolder(store), { recursive: true, force: true });
   });
 }
 
-/** @returns the id of the node image, all that the daemon then has */
-async function emptyDaemon(own: Own, current: Step): Promise<string> {
-  const kind = await kindOf(own);
-  await deleteCluster(kind, current, join(own.runFolder, 'kubeconfig-of-kind'));
+/** @returns the id of the node image, which is all that the daemon then has */
+async function emptyDaemon(store: Store, current: Step): Promise<string> {
+  const kind = await kindOf(store);
+  await deleteCluster(kind, current, kubeconfigOfKind(store));
   await current.run(['docker', 'network', 'rm', 'kind'], kind);
-  return (await current.run(['docker', 'image', 'inspect', '--format', '{{.Id}}', nodeImageName], kind)).trim();
+  return nodeImageIn(kind);
+}
+
+async function nodeImageIn(kind: Kind): Promise<string> {
+  return (await run(['docker', 'image', 'inspect', '--format', '{{.Id}}', nodeImageName], kind)).trim();
 }
 
 /** The daemon of another state folder is not ours to end, nor are its interface and cgroups. */
-async function leftovers(own: Own): Promise<string[]> {
-  if (daemon.otherDaemon(own.runFolder) !== undefined) return [];
-  return [...(await daemon.daemonLeftovers()), ...(existsSync(own.runFolder) ? [`folder ${own.runFolder}`] : [])];
+function leftovers(store: Store): string[] {
+  if (daemon.otherDaemon(runFolder(store)) !== undefined) return [];
+  return [...daemon.daemonLeftovers(), ...(existsSync(runFolder(store)) ? [`folder ${runFolder(store)}`] : [])];
 }
 
-async function kindOf(own: Own): Promise<Kind> {
-  const program = join(await provide(own.store, own.artifacts.kind), 'kind');
+async function kindOf(store: Store): Promise<Kind> {
+  const program = join(await provide(store, await kindCli()), 'kind');
   // A proxy in the environment would become the nodes' proxy.
   const noProxy = { HTTP_PROXY: undefined, HTTPS_PROXY: undefined, http_proxy: undefined, https_proxy: undefined };
-  return { program, env: { DOCKER_HOST: daemon.dockerHost(own.runFolder), ...noProxy } };
+  return { program, env: { DOCKER_HOST: daemon.dockerHost(runFolder(store)), DOCKER_CONTEXT: undefined, ...noProxy } };
 }
 
-function accessOf(own: Own, kubectl: string, nodeAddress: string): Access {
-  return { kubeconfig: kubeconfigOf(own), kubectl, hostAddress: daemon.hostAddress, nodeAddress };
+function accessOf(store: Store, kubectl: string, nodeAddress: string): Access {
+  return { kubeconfig: kubeconfigOf(store), kubectl, hostAddress: daemon.hostAddress, nodeAddress };
 }
 
-/** Written last: where it is, the cluster was complete. */
-function kubeconfigOf(own: Own): string {
-  return join(own.runFolder, 'kubeconfig');
+/** Of the running cluster: the daemon's socket and the kubeconfig. */
+function runFolder(store: Store): string {
+  return join(store.folders.state, 'kind-own');
+}
+
+/** Of the daemon's images: kept from one cluster to the next, so that the node image is there. */
+function dataFolder(store: Store): string {
+  return join(store.folders.cache, 'kind-docker');
 }
 
 /** Names the node image in the data folder. It is there only while the folder is whole and no daemon uses it. */
-function wholeMarker(own: Own): string {
-  return join(own.dataFolder, 'whole');
+function wholeMarker(store: Store): string {
+  return join(dataFolder(store), 'whole');
+}
+
+/** Written last: where it is, the cluster was complete. */
+function kubeconfigOf(store: Store): string {
+  return join(runFolder(store), 'kubeconfig');
+}
+
+/** For the node's name, which this machine cannot resolve. */
+function kubeconfigOfKind(store: Store): string {
+  return join(runFolder(store), 'kubeconfig-of-kind');
 }

@@ -4,11 +4,11 @@ import { until } from '../until.ts';
 import { type Kind, nodeName } from './kind-cli.ts';
 
 /** The control plane's pods are up within 15 s on 2 cores; several times that beside other work. */
-const rolloutLimit = '--timeout=120s';
+const limit = '--timeout=120s';
 /** kube-proxy writes its rules within a second, the first ServiceAccount comes within 5. */
 const answerMs = 30_000;
 
-/** The cluster's DNS counts its answers behind its Service, which has two endpoints; sends HTTP with what bash has. */
+/** The figures of the cluster's DNS, over HTTP with what bash has: a node has no curl. */
 const request = `
   address=$(kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-system get service kube-dns -o jsonpath={.spec.clusterIP})
   exec 3<>"/dev/tcp/$address/9153"
@@ -17,11 +17,12 @@ const request = `
 
 /**
  * CoreDNS is ready once its pod has read the API through the Service `kubernetes`: so pods reach Services. The request
- * from the node shows that a Service with two endpoints works.
+ * shows that the node reaches a Service with two pods.
  */
 export async function servicesAnswer(kind: Kind, step: Step, kubectl: readonly string[]): Promise<void> {
-  for (const workload of ['daemonset/kube-proxy', 'deployment/coredns'])
-    await step.run([...kubectl, '--namespace', 'kube-system', 'rollout', 'status', workload, rolloutLimit]);
+  const system = [...kubectl, '--namespace', 'kube-system'];
+  await step.run([...system, 'rollout', 'status', 'daemonset/kube-proxy', limit]);
+  await step.run([...system, 'rollout', 'status', 'deployment/coredns', limit]);
   await until('an answer through a Service', answerMs, () =>
     step.run(['docker', 'exec', nodeName, 'timeout', '2', 'bash', '-c', request], { env: kind.env }),
   );

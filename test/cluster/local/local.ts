@@ -35,7 +35,7 @@ export class LocalCluster implements Cluster {
     this.#layout = localLayout(store.folders.state);
   }
 
-  artifacts(): Artifact[] {
+  async artifacts(): Promise<Artifact[]> {
     return this.#artifacts;
   }
 

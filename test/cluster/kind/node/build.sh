@@ -57,6 +57,8 @@ make_control_plane() {
   done
   cp -L debian/lib64/ld-linux-x86-64.so.2 control/lib64/
   cp debian/etc/protocols control/etc/ 2>/dev/null || true
+  # Loads the plugin that a Service with several endpoints needs.
+  chroot control /usr/sbin/iptables -m statistic --help > /dev/null
   echo 'root:x:0:0:root:/root:/sbin/nologin' > control/etc/passwd
   echo 'root:x:0:' > control/etc/group
   echo 'hosts: files dns' > control/etc/nsswitch.conf
