@@ -29,7 +29,7 @@ export type TopicAction =
   | { target: 'topics'; kind: 'create'; topics: Topic[] }
   | { target: 'topics'; kind: 'grow'; topics: Topic[] }
   | { target: 'topics'; kind: 'set-retention'; topics: Topic[] };
-export type SubjectAction = { target: 'subjects'; kind: 'register'; subject: Subject };
+export type SubjectAction = { target: 'subjects'; kind: 'register'; subjects: Subject[] };
 export type WorkersAction = { target: 'workers'; kind: 'apply'; deployment: Deployment };
 export type Action = TopicAction | SubjectAction | WorkersAction;
 
@@ -82,7 +82,8 @@ function refuseTopic(desired: Topic, observed: ObservedTopic | undefined): Targe
 function planSubjects(desired: Subject[], observed: ObservedSubjects | TargetError): Plan {
   if (observed instanceof TargetError) return { actions: [], refusals: [observed] };
   const missing = desired.filter((subject) => !observed.has(subject.name));
-  return { actions: missing.map((subject) => ({ target: 'subjects', kind: 'register', subject })), refusals: [] };
+  if (missing.length === 0) return { actions: [], refusals: [] };
+  return { actions: [{ target: 'subjects', kind: 'register', subjects: missing }], refusals: [] };
 }
 
 function planWorkers(desired: Deployment, observed: Deployment | null): WorkersAction[] {

@@ -42,12 +42,14 @@ export function describe(seen: Seen): ExchangeFeedStatus {
   const refreshLive = seen.liveDue || previous.live === undefined || ready(previous) !== ready({ conditions });
   const live = refreshLive ? liveOf(streaming, previous.live) : previous.live;
   const topics = topicsOf(seen) ?? previous.topics;
-  const { readyReplicas = 0 } = seen.deployment?.status ?? {};
+  const wanted = seen.deployment?.spec.replicas ?? 1;
+  // During an update old and new workers are ready together.
+  const readyWorkers = Math.min(seen.deployment?.status?.readyReplicas ?? 0, wanted);
   return {
     observedGeneration: feed.metadata.generation,
     conditions,
     symbols: feed.spec.symbols.length,
-    workers: `${readyReplicas}/${seen.deployment?.spec.replicas ?? 1}`,
+    workers: `${readyWorkers}/${wanted}`,
     ...(topics && { topics }),
     ...(streaming.refused.length > 0 && { refusedSymbols: streaming.refused }),
     ...(live && { live }),

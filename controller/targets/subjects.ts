@@ -40,7 +40,10 @@ export function createSubjectsTarget(): SubjectsTarget {
         }),
       );
     },
-    apply: ({ schemaRegistryUrl }, { subject }) => register(registryAt(schemaRegistryUrl), schemaRegistryUrl, subject),
+    async apply({ schemaRegistryUrl }, { subjects }) {
+      const registry = registryAt(schemaRegistryUrl);
+      await Promise.all(subjects.map((subject) => register(registry, schemaRegistryUrl, subject)));
+    },
   };
 }
 

@@ -32,7 +32,9 @@ export function createWorkersTarget({ transport, cached, fieldManager }: Workers
         await apply(transport, deployments, deployment, { fieldManager });
       } catch (error) {
         if (!(error instanceof KubeError) || !refusalStatuses.includes(error.status)) throw error;
-        throw new TargetError('WorkersRefused', error.message, { cause: error });
+        // What was asked is in front of what the server says.
+        const said = error.message.replace(/^[A-Z]+ \S+: \d+ /, '');
+        throw new TargetError('WorkersRefused', said, { cause: error });
       }
     },
     async remove(deployment) {

@@ -22,7 +22,8 @@ function worldAfter(observed: Observed, actions: Action[]): Observed {
   let { deployment } = observed;
   for (const action of actions) {
     if (action.target === 'workers') deployment = structuredClone(action.deployment);
-    else if (action.target === 'subjects') subjects.set(action.subject.name, subjects.size + 1);
+    else if (action.target === 'subjects')
+      for (const { name } of action.subjects) subjects.set(name, subjects.size + 1);
     else
       for (const { name, ...topic } of action.topics) topics.set(name, changed(topics.get(name), topic, action.kind));
   }
@@ -56,7 +57,6 @@ describe('a plan', () => {
     expect(refusals).toEqual([]);
     expect(actions.map(({ target, kind }) => `${target}: ${kind}`)).toEqual([
       'topics: create',
-      'subjects: register',
       'subjects: register',
       'workers: apply',
     ]);
@@ -126,7 +126,7 @@ describe('a plan', () => {
     const lost = new TargetError('BrokerUnreachable', 'redpanda-0:9092: connection refused');
     const { actions, refusals } = plan(desiredOf({}), { ...nothing, topics: lost });
     expect(refusals).toEqual([lost]);
-    expect(actions.map(({ target }) => target)).toEqual(['subjects', 'subjects']);
+    expect(actions.map(({ target }) => target)).toEqual(['subjects']);
   });
 
   test('applies a Deployment that somebody edited', () => {

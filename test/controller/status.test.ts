@@ -88,6 +88,14 @@ group('the status', () => {
   });
 });
 
+group('the count of workers', () => {
+  test('is 0/1 before there is any, and never above what is wanted while an update overlaps', () => {
+    expect(describe({ ...well, deployment: null }).workers).toBe('0/1');
+    const overlapping = { ...desired.deployment, status: { readyReplicas: 2 } };
+    expect(describe({ ...well, deployment: overlapping }).workers).toBe('1/1');
+  });
+});
+
 group('the status of an unchanged world', () => {
   test('is equal the next time', () => {
     const previous = describe(well);

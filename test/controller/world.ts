@@ -97,10 +97,10 @@ export class World {
             requireRegistry();
             return new Map(this.subjects);
           },
-          apply: async (_, { subject }) => {
+          apply: async (_, { subjects }) => {
             requireRegistry();
-            this.#did('register subject');
-            this.subjects.set(subject.name, this.subjects.size + 1);
+            this.#did('register subjects');
+            for (const { name } of subjects) this.subjects.set(name, this.subjects.size + 1);
           },
         },
         workers: {

@@ -21,7 +21,10 @@ function withField(field: object): string {
 
 const observe = (...subjects: Subject[]) => target.observe({ schemaRegistryUrl, subjects });
 const register = (subject: Subject) =>
-  target.apply({ schemaRegistryUrl, subjects: [subject] }, { target: 'subjects', kind: 'register', subject });
+  target.apply(
+    { schemaRegistryUrl, subjects: [subject] },
+    { target: 'subjects', kind: 'register', subjects: [subject] },
+  );
 const failureOf = (work: Promise<unknown>): Promise<TargetError> =>
   work.then(
     () => Promise.reject(new Error('it did not fail')),
@@ -100,7 +103,9 @@ describe('a registry that is away', () => {
   test('is told when something else answers at its address', async () => {
     const subject = newSubject();
     const desired = { schemaRegistryUrl: `${schemaRegistryUrl}/no-such-page`, subjects: [subject] };
-    const failure = await failureOf(target.apply(desired, { target: 'subjects', kind: 'register', subject }));
+    const failure = await failureOf(
+      target.apply(desired, { target: 'subjects', kind: 'register', subjects: [subject] }),
+    );
     expect(failure).toMatchObject({
       reason: 'RegistryUnreachable',
       message: expect.stringContaining(`${schemaRegistryUrl}/no-such-page: `),
