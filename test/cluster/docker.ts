@@ -1,15 +1,15 @@
 // The Docker daemon that builds the project's images: the one that runs already, if it can get the base image; or one
 // of our own, with our own base image, in mount and pid namespaces of its own, which ends with this process.
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Store } from './artifact.ts';
 import { baseImageArchive, baseImageTag } from './base-image.ts';
 import { cgroupFolders, removeCgroup } from './cgroups.ts';
 import { run } from './command.ts';
-import { bedProcesses, end, startDetached } from './processes.ts';
+import { bedProcesses, end, isAlive, startDetached } from './processes.ts';
 import type { Step } from './step.ts';
-import { until } from './until.ts';
+import { Hopeless, until } from './until.ts';
 
 /** Runs a docker command, its output in the step's log. */
 export type Docker = (...words: string[]) => Promise<string>;
@@ -47,15 +47,18 @@ export async function withOwnDocker<T>(
 ): Promise<T> {
   const { state } = store.folders;
   const data = dockerData(store);
-  const host = `unix://${join(state, 'docker.sock')}`;
+  const host = `unix://${join(dockerRun(state), 'docker.sock')}`;
   const env = { DOCKER_BUILDKIT: '1', DOCKER_HOST: host, DOCKER_CONTEXT: undefined };
   const docker: Docker = (...words) => step.run([client, ...words], { env });
   await endOwnDocker(state);
   await mkdir(data, { recursive: true });
   const log = join(state, 'log', 'dockerd.log');
-  startDetached(state, daemonCommand(state, data, host), { log });
+  const pid = startDetached(state, daemonCommand(state, data, host), { log });
   try {
-    await until(`dockerd, see ${log}`, readyMs, () => run([client, 'version'], { env }));
+    await until(`dockerd, see ${log}`, readyMs, () => {
+      if (!isAlive(pid)) throw new Hopeless(`dockerd ended while it started, see ${log}`);
+      return run([client, 'version'], { env });
+    });
     await loadBase(base, data, docker);
     return await work(docker);
   } finally {
@@ -71,6 +74,12 @@ export async function endOwnDocker(state: string): Promise<void> {
     return cgroupFolders(buildCgroup).length === 0 ? true : undefined;
   };
   await until('the cgroups of image builds to be free', readyMs, untilFree);
+  // Its pid files name pids of a namespace that is gone, and would stop the next daemon.
+  await rm(dockerRun(state), { recursive: true, force: true });
+}
+
+function dockerRun(state: string): string {
+  return join(state, 'docker');
 }
 
 function dockerData(store: Store): string {
@@ -82,7 +91,8 @@ function daemonCommand(state: string, data: string, host: string): string[] {
   const endsWithUs = ['setpriv', '--pdeathsig', 'KILL'];
   const isolate = ['unshare', '--mount', '--propagation', 'private', '--pid', '--mount-proc', '--fork'];
   const network = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false'];
-  const folders = ['--data-root', data, '--exec-root', join(state, 'docker'), '--pidfile', join(state, 'docker.pid')];
+  const runFolder = dockerRun(state);
+  const folders = ['--data-root', data, '--exec-root', runFolder, '--pidfile', join(runFolder, 'docker.pid')];
   const daemon = ['dockerd', '--host', host, ...network, ...folders, '--cgroup-parent', `/${buildCgroup}`];
   return [...endsWithUs, ...isolate, '--kill-child=KILL', 'tini', '-s', '--', ...daemon];
 }

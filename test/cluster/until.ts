@@ -4,10 +4,13 @@ import { setTimeout } from 'node:timers/promises';
 /** Short beside what is waited for, long beside the cost of a look. */
 const pollMs = 50;
 
+/** What is waited for cannot come any more. */
+export class Hopeless extends Error {}
+
 /**
  * Looks until `look` gives something else than undefined. An error counts as "not yet", and is the cause of the last one.
  * @param what completes "waited in vain for"
- * @throws Error after `limitMs`
+ * @throws Error after `limitMs`; at once what `look` throws, if it is Hopeless
  */
 export async function until<T>(
   what: string,
@@ -21,6 +24,7 @@ export async function until<T>(
       const found = await look();
       if (found !== undefined) return found;
     } catch (error) {
+      if (error instanceof Hopeless) throw error;
       cause = error;
     }
     if (performance.now() > end) {

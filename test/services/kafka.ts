@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Artifact } from '../cluster/artifact.ts';
 import { run } from '../cluster/command.ts';
 import { isAlive, startDetached } from '../cluster/processes.ts';
-import { until } from '../cluster/until.ts';
+import { Hopeless, until } from '../cluster/until.ts';
 import { endsWithUs, javaVersion, recordClasses, smallJvm, useClasses } from './java.ts';
 import { freePort } from './ports.ts';
 
@@ -14,6 +14,8 @@ const source = join(import.meta.dirname, 'kafka');
 /** One second alone, ten times as long beside a build. */
 const startMs = 60_000;
 const started = 'Kafka Server started';
+/** Characters of the log's end that an error shows. */
+const shown = 2_000;
 /** Any 16 bytes; the same each time, so that a client's log can be compared with the last run's. */
 const clusterId = 'AAAAAAAAQACAAAAAAAAAAA';
 const jvm = [...smallJvm, '-Dlog4j2.configurationFile=log4j2.properties'];
@@ -97,11 +99,11 @@ async function recordClassArchive(folder: string): Promise<void> {
 }
 
 async function untilStarted(log: string, alive: () => boolean): Promise<void> {
-  const found = await until(`Kafka to start, see ${log}`, startMs, async () => {
+  await until(`Kafka to start, see ${log}`, startMs, async () => {
     if ((await readFile(log, 'utf8')).includes(started)) return true;
-    return alive() ? undefined : false;
+    if (!alive()) throw new Hopeless(`Kafka ended while it started: ${(await readFile(log, 'utf8')).slice(-shown)}`);
+    return undefined;
   });
-  if (!found) throw new Error(`Kafka ended while it started: ${(await readFile(log, 'utf8')).slice(-2000)}`);
 }
 
 function serverProperties(topics: string, address: string, port: number, controllerPort: number): string {

@@ -8,7 +8,7 @@ import type { Artifact } from '../cluster/artifact.ts';
 import { run } from '../cluster/command.ts';
 import { isAlive, startDetached } from '../cluster/processes.ts';
 import type { Step } from '../cluster/step.ts';
-import { until } from '../cluster/until.ts';
+import { Hopeless, until } from '../cluster/until.ts';
 import { endsWithUs, javaVersion, recordClasses, smallJvm, useClasses } from './java.ts';
 import { freePort } from './ports.ts';
 
@@ -99,11 +99,10 @@ async function recordClassArchive(folder: string): Promise<void> {
 }
 
 async function untilReady(url: string, alive: () => boolean, where: string): Promise<void> {
-  const ready = await until(`the registry to answer, ${where}`, startMs, async () => {
-    if (!alive()) return false;
+  await until(`the registry to answer, ${where}`, startMs, async () => {
+    if (!alive()) throw new Hopeless(`the registry ended while it started, ${where}`);
     return (await fetch(`${url}/subjects`)).ok ? true : undefined;
   });
-  if (!ready) throw new Error(`the registry ended while it started, ${where}`);
 }
 
 function confluentApi(address: string, port: number): string {
