@@ -93,13 +93,16 @@ export function restFault(body: Body): RestFault {
   };
 }
 
+/** Timers of Node go no further, milliseconds. */
+const settingMax = 2 ** 31 - 1;
+
 export function settingsChange(body: Body): Partial<Settings> {
   const { errorForm, ...numbers } = body;
   if (errorForm !== undefined && errorForm !== 'live' && errorForm !== 'documented') {
     refuse('errorForm', errorForm, 'live or documented');
   }
   const change: Body = { ...(errorForm !== undefined && { errorForm }) };
-  for (const field of Object.keys(numbers)) change[field] = number(numbers, field, 0, Number.MAX_SAFE_INTEGER);
+  for (const field of Object.keys(numbers)) change[field] = number(numbers, field, 0, settingMax);
   return change;
 }
 
