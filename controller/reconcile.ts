@@ -60,6 +60,8 @@ const readyMs = 30_000;
 const driftMs = 300_000;
 const driftJitter = 0.2;
 const liveMs = 30_000;
+// A worker that has just begun has no rate to tell yet.
+const settleMs = 5_000;
 // Deleting a worker takes as long as its drain, 30 s at most; a node that is gone must not keep a feed for ever.
 const deletionMsMax = 60_000;
 const deletionPollMs = 1_000;
@@ -210,11 +212,13 @@ async function conclude(
   const before = previous.conditions?.find(({ type }) => type === 'Ready');
   if (ready?.reason !== before?.reason) parts.log.info({ feed: key, reason: ready?.reason }, ready?.message ?? '');
   memory.unreadyCount = ready?.status === 'True' ? 0 : memory.unreadyCount + 1;
-  return { requeueAfterMs: nextLookMs(seen.failures, memory, parts) };
+  if (memory.unreadyCount > 0) return { requeueAfterMs: unreadyLookMs(seen.failures, memory, parts) };
+  if (before?.status === 'True') return { requeueAfterMs: readyMs };
+  memory.liveDueMs = parts.nowMs() + settleMs;
+  return { requeueAfterMs: settleMs };
 }
 
-function nextLookMs(failures: TargetError[], { unreadyCount }: FeedMemory, { random }: Parts): number {
-  if (unreadyCount === 0) return readyMs;
+function unreadyLookMs(failures: TargetError[], { unreadyCount }: FeedMemory, { random }: Parts): number {
   if (failures.some(({ reason }) => classOf(reason) === 'terminal')) return driftMs;
   return backoffDelayMs(unreadyCount, failures.length > 0 ? retryLimits : progressLimits, random());
 }

@@ -36,6 +36,7 @@ describe('a new feed', () => {
     for (let look = 0; look < 6; look++) delaysMs.push(await world.reconcile());
     expect(delaysMs).toEqual([1_500, 3_000, 6_000, 7_500, 7_500, 7_500]);
     world.startWorkers();
+    expect(await world.reconcile()).toBe(5_000);
     expect(await world.reconcile()).toBe(30_000);
   });
 
@@ -55,8 +56,21 @@ describe('a converged feed', () => {
     expect(world.takeDeeds()).toEqual([]);
   });
 
-  test('has its live figures written every 30 s at most, and only if they changed', async () => {
+  test('has its live figures written 5 s after it became Ready, when there is a rate to tell', async () => {
     const world = await readyWorld();
+    world.tradesPerSecond = 150;
+    await world.reconcile();
+    expect(world.takeDeeds()).toEqual([]);
+    world.nowMs += 5_000;
+    await world.reconcile();
+    expect(world.status.live?.tradesPerSecond).toBe(150);
+  });
+
+  test('has its live figures written every 30 s at most from then on, and only if they changed', async () => {
+    const world = await readyWorld();
+    world.nowMs += 5_000;
+    await world.reconcile();
+    world.takeDeeds();
     world.tradesPerSecond = 200;
     world.nowMs += 10_000;
     await world.reconcile();
