@@ -9,9 +9,9 @@ import { startSimulator } from '../test/simulator/simulator.ts';
 import { tradeFrame } from '../test/worker/loopback-exchange.ts';
 import { noRecordings, readFrames } from '../test/worker/recordings.ts';
 import { binance } from '../worker/exchanges/binance.ts';
-import { createPlatformaticProducer } from '../worker/producer/platformatic.ts';
+import { PlatformaticProducer } from '../worker/producer/platformatic.ts';
 import type { ProducerRecord } from '../worker/producer/producer.ts';
-import { createRecords } from '../worker/records.ts';
+import { Records } from '../worker/records.ts';
 
 const root = new URL('..', import.meta.url);
 const nodeFlags = ['--max-old-space-size=256', '--max-semi-space-size=4'];
@@ -24,7 +24,7 @@ const frames = noRecordings
   ? Array.from({ length: 10_000 }, (_, index) => Buffer.from(tradeFrame(index)))
   : readFrames('binance/spot-trade-btcusdt-20240808.jsonl.gz');
 const schema = readFileSync(new URL('schemas/normalized-trade.avsc', root), 'utf8');
-const records = createRecords({ exchange: 'binance', ...topics, schema, schemaId: 1 });
+const records = new Records({ exchange: 'binance', ...topics, schema, schemaId: 1 });
 
 interface Figures {
   tradesPerSecond: number;
@@ -59,7 +59,7 @@ function measurePipeline(ms: number): Figures {
 
 async function measureProducer(bootstrapServers: string[], ms: number): Promise<Figures> {
   let delivered = 0;
-  const producer = createPlatformaticProducer({
+  const producer = new PlatformaticProducer({
     bootstrapServers,
     clientId: 'bench',
     random: Math.random,
@@ -149,10 +149,12 @@ if (servers) {
   await admin.disconnect();
 }
 
+const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, Linux ${release()}`;
 const page = `# Benchmarks
 
-Written by \`node bench/worker.ts\`: commit ${commit}, Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}, Linux ${release()}.
-${noRecordings ? 'Generated frames.' : 'Recorded frames: 9,757 trades of BTCUSDT.'} One run each, on one thread; broker and other work shared the machine.
+Written by \`node bench/worker.ts\`: commit ${commit}, Node ${process.version}, ${machine}.
+${noRecordings ? 'Generated frames.' : 'Recorded frames: 9,757 trades of BTCUSDT.'} One run each, on one thread; broker
+and other work shared the machine.
 
 | one core, flat out | trades/s | CPU us/trade |
 |---|---|---|

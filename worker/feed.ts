@@ -1,4 +1,4 @@
-// The order of things: listings -> socket -> subscribe -> frame -> parse -> records -> producer. The one file that knows it.
+// The one file that knows the order: listings -> socket -> subscriptions -> frame -> parse -> records -> producer.
 import { randomUUID } from 'node:crypto';
 import { type BackoffLimits, backoffDelayMs } from '../runtime/backoff.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -13,7 +13,7 @@ import type { Status } from './status.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { Trade } from './trade.ts';
 
-/** Well within what exchanges allow: Binance's 300 attempts in 5 minutes are one a second. */
+/** Well within what exchanges allow, the strictest of which is one attempt a second. */
 const reconnectLimits: BackoffLimits = { delayMsBase: 500, delayMsMax: 30_000 };
 
 /** One line in this time about frames that cannot be read; the metric and the topic have all of them. */
@@ -175,7 +175,10 @@ export class Feed {
     if (!isFull || socket.isPaused()) return;
     metrics.pauses.inc();
     socket.pause();
-    producer.room().then(socket.resume, socket.resume);
+    producer.room().then(
+      () => socket.resume(),
+      () => socket.resume(),
+    );
   }
 
   #onRejected({ socket, subscriptions }: Connection, requestId: string | null, why: string): void {

@@ -1,4 +1,4 @@
-// Asks the exchange's REST interface which symbols exist and what they are made of, and goes on asking for those that do not.
+// Asks the exchange's REST interface which symbols exist and of which assets, and goes on asking for those that do not.
 import type { BackoffLimits } from '../runtime/backoff.ts';
 import { RetryLaterError } from './errors.ts';
 import type { Exchange, Listing } from './exchanges/exchange.ts';
@@ -9,7 +9,7 @@ const failureLimits: BackoffLimits = { delayMsBase: 500, delayMsMax: 30_000 };
 /** A symbol is listed perhaps once a day: often enough to notice soon, seldom enough to cost nothing. */
 const unlistedLimits: BackoffLimits = { delayMsBase: 60_000, delayMsMax: 600_000 };
 
-/** Requests of one round; at a weight of 20 that is a third of what Binance allows in a minute. */
+/** Requests of one round, rounds being a minute apart: a third of the strictest exchange's budget. */
 const requestsMax = 100;
 
 const requestMsMax = 10_000;
@@ -32,7 +32,7 @@ export interface WatchOptions {
   random: () => number;
 }
 
-/** One round at a time, until every symbol is listed or the signal is aborted. Listed symbols are not asked for again. */
+/** Round after round until every symbol is listed, or the signal aborted. Only unlisted ones are asked for again. */
 export async function* watchListings(options: WatchOptions, signal: AbortSignal): AsyncGenerator<Round> {
   const { random } = options;
   let asked = options.symbols;

@@ -10,9 +10,9 @@ import type { Exchange } from './exchanges/exchange.ts';
 import { exchanges } from './exchanges/index.ts';
 import { Feed } from './feed.ts';
 import { createMetrics } from './metrics.ts';
-import { createPlatformaticProducer } from './producer/platformatic.ts';
+import { PlatformaticProducer } from './producer/platformatic.ts';
 import type { ProducerRecord } from './producer/producer.ts';
-import { createRecords } from './records.ts';
+import { Records } from './records.ts';
 import { messageOf, retry } from './retry.ts';
 import { type Part, Status } from './status.ts';
 import { registerSchema } from './subjects.ts';
@@ -37,27 +37,25 @@ function configure(environment: NodeJS.ProcessEnv): Configured {
   const config = parseWorkerConfig(environment);
   const exchange = exchanges[config.exchange];
   if (exchange === undefined) {
-    const ids = Object.keys(exchanges).join(', ');
-    throw new Error(
-      `${variables.exchange.name}: '${config.exchange}' is not one of ${ids}; for example ${variables.exchange.name}=${variables.exchange.example}`,
-    );
+    throw badValue(variables.exchange, `'${config.exchange}' is not one of ${Object.keys(exchanges).join(', ')}`);
   }
   const { symbolsPerConnection } = exchange.limits;
   if (config.symbols.length > symbolsPerConnection) {
-    const problem = `has ${config.symbols.length} symbols, but ${config.exchange} takes ${symbolsPerConnection} at most`;
-    throw new Error(`${variables.symbols.name}: ${problem}`);
+    throw badValue(variables.symbols, `has more than the ${symbolsPerConnection} symbols that one worker can read`);
   }
-  const read = (name: string) => {
+  const read = (file: string) => {
     try {
-      return readFileSync(join(config.schemaPath, name), 'utf8');
+      return readFileSync(join(config.schemaPath, file), 'utf8');
     } catch (error) {
-      const { name: variable, example } = variables.schemaPath;
-      const problem = `'${config.schemaPath}' has no readable ${name} (${messageOf(error)})`;
-      throw new Error(`${variable}: ${problem}; for example ${variable}=${example}`);
+      throw badValue(variables.schemaPath, `'${config.schemaPath}' has no readable ${file} (${messageOf(error)})`);
     }
   };
   const schemas = { raw: read(`${config.exchange}-trade.avsc`), normalized: read('normalized-trade.avsc') };
   return { config, exchange, schemas };
+}
+
+function badValue({ name, example }: { name: string; example: string }, problem: string): Error {
+  return new Error(`${name}: ${problem}; for example ${name}=${example}`);
 }
 
 /** @returns the exit code */
@@ -71,7 +69,7 @@ async function run({ config, exchange, schemas }: Configured, log: Logger): Prom
   function report(part: Part, problem: string | null): void {
     if (status.report(part, problem) && problem !== null) log.warn(problem);
   }
-  const producer = createPlatformaticProducer({
+  const producer = new PlatformaticProducer({
     bootstrapServers: config.bootstrapServers,
     clientId: `k2-worker-${config.exchange}`,
     random,
@@ -86,7 +84,7 @@ async function run({ config, exchange, schemas }: Configured, log: Logger): Prom
       report('producer', why);
     },
   });
-  const metrics = createMetrics({ status, buffered: producer.buffered });
+  const metrics = createMetrics({ status, buffered: () => producer.buffered() });
   function countDelivered(records: readonly ProducerRecord[]): void {
     const raw = records.filter(({ topic }) => topic === topicRaw).length;
     metrics.records.inc({ topic: 'raw' }, raw);
@@ -101,12 +99,12 @@ async function run({ config, exchange, schemas }: Configured, log: Logger): Prom
   log.info({ port: http.port, exchange: config.exchange, symbols: config.symbols.length }, 'started');
   const line = setInterval(() => log.info(status.line(), 'trades'), lineMs);
 
-  async function prepare<T>(part: Part, operation: () => Promise<T>): Promise<T> {
+  const prepare = async <T>(part: Part, operation: () => Promise<T>): Promise<T> => {
     const onFailure = (why: string) => report(part, why);
     const result = await retry(operation, { limits: prepareLimits, random, onFailure }, signal);
     report(part, null);
     return result;
-  }
+  };
   const register = async () => {
     await registerSchema(registryUrl, `${topicRaw}-value`, schemas.raw);
     return registerSchema(registryUrl, `${topicNormalized}-value`, schemas.normalized);
@@ -116,7 +114,7 @@ async function run({ config, exchange, schemas }: Configured, log: Logger): Prom
       prepare('subjects', register),
       prepare('topics', () => producer.checkTopics([topicRaw, topicNormalized])),
     ]);
-    const records = createRecords({ ...config, schema: schemas.normalized, schemaId });
+    const records = new Records({ ...config, schema: schemas.normalized, schemaId });
     const webSocketUrl = config.webSocketUrl ?? exchange.webSocketUrl;
     const restUrl = config.restUrl ?? exchange.restUrl;
     const nowUs = createWallClock(Date.now, monotonicMs);

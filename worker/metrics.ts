@@ -12,11 +12,7 @@ export interface MetricSources {
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-export function createMetrics({ status, buffered }: MetricSources) {
-  const registry = new Registry();
-  const registers = [registry];
-  collectDefaultMetrics({ register: registry });
-
+function registerGauges(registers: Registry[], { status, buffered }: MetricSources): void {
   new Gauge({
     name: 'k2_worker_streaming',
     help: '1 while trades are read and written, 0 while something keeps them from it.',
@@ -61,7 +57,13 @@ export function createMetrics({ status, buffered }: MetricSources) {
       this.set(buffered().bytes);
     },
   });
+}
 
+export function createMetrics(sources: MetricSources) {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  registerGauges(registers, sources);
   return {
     registry,
     frames: new Counter({

@@ -1,4 +1,5 @@
-// Frames and trades -> Kafka records: the raw record is the frame byte for byte, the normalized one Avro in the registry's framing.
+// Frames and trades -> Kafka records: the raw one is the frame, byte for byte, the normalized one Avro in the
+// registry's framing.
 import avsc from 'avsc';
 import { multiplyDecimals } from './decimal.ts';
 import type { ProducerRecord } from './producer/producer.ts';
@@ -32,44 +33,28 @@ export interface RecordOptions {
   schemaId: number;
 }
 
-export interface Records {
-  /** @param key the symbol of the frame's first trade */
-  raw(received: Received, key: string): ProducerRecord;
-  unreadable(received: Received, why: string): ProducerRecord;
-  normalized(trade: Trade, canonicalSymbol: string, receivedUs: number): ProducerRecord;
-}
-
 /** Many encoded trades share one allocation; about 600 fit. */
 const slabBytes = 64 * 1024;
 
-/** Magic byte 0 and the schema's id, big endian: https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format */
+// https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
+/** A zero, and the schema's id as four bytes, big endian. */
 const framingBytes = 5;
 
-export function createRecords(options: RecordOptions): Records {
-  const { exchange, topicRaw, topicNormalized } = options;
-  const type = avsc.Type.forSchema(JSON.parse(options.schema));
-  let slab = Buffer.allocUnsafeSlow(slabBytes);
-  let at = 0;
+export class Records {
+  readonly #options: RecordOptions;
+  readonly #type: avsc.Type;
+  #slab = Buffer.allocUnsafeSlow(slabBytes);
+  #used = 0;
 
-  function encode(value: object): Buffer {
-    const start = at;
-    slab[start] = 0;
-    const end = start + framingBytes <= slabBytes ? type.encode(value, slab, start + framingBytes) : -1;
-    if (end < 0) {
-      // A negative end: it does not fit. What was written stays with the records that point into it.
-      if (start === 0) throw new Error(`a trade needs more than ${slabBytes} bytes`);
-      slab = Buffer.allocUnsafeSlow(slabBytes);
-      at = 0;
-      return encode(value);
-    }
-    slab.writeUInt32BE(options.schemaId, start + 1);
-    at = end;
-    return slab.subarray(start, end);
+  constructor(options: RecordOptions) {
+    this.#options = options;
+    this.#type = avsc.Type.forSchema(JSON.parse(options.schema));
   }
 
-  function rawRecord({ frame, connectionId, receivedUs }: Received, key: string | null): ProducerRecord {
+  /** @param key the symbol of the frame's first trade */
+  raw({ frame, connectionId, receivedUs }: Received, key: string | null): ProducerRecord {
     return {
-      topic: topicRaw,
+      topic: this.#options.topicRaw,
       key,
       value: frame,
       headers: [
@@ -81,41 +66,51 @@ export function createRecords(options: RecordOptions): Records {
     };
   }
 
-  return {
-    raw: rawRecord,
-    unreadable(received, why) {
-      const record = rawRecord(received, null);
-      return { ...record, headers: [...record.headers, [headers.unreadable, why]] };
-    },
-    normalized(trade, canonicalSymbol, receivedUs) {
-      const timeMs = Math.floor(receivedUs / 1000);
-      const value = encode({
-        schema_version: schemaVersion,
-        exchange,
-        symbol: trade.symbol,
-        canonical_symbol: canonicalSymbol,
-        trade_id: trade.tradeId,
-        price: trade.price,
-        quantity: trade.quantity,
-        quote_volume: multiplyDecimals(trade.price, trade.quantity),
-        side: trade.side,
-        timestamp: timeMs,
-        exchange_timestamp: trade.exchangeTimeMs,
-        metadata: {
-          sequence_number: trade.sequenceNumber,
-          is_buyer_maker: trade.isBuyerMaker,
-          buyer_order_id: trade.buyerOrderId,
-          seller_order_id: trade.sellerOrderId,
-        },
-      });
-      return {
-        topic: topicNormalized,
-        key: trade.symbol,
-        value,
-        headers: [],
-        timeMs,
-        exchangeTimeMs: trade.exchangeTimeMs,
-      };
-    },
-  };
+  /** The raw record of a frame from which no symbol could be read, hence without a key. */
+  unreadable(received: Received, why: string): ProducerRecord {
+    const record = this.raw(received, null);
+    return { ...record, headers: [...record.headers, [headers.unreadable, why]] };
+  }
+
+  normalized(trade: Trade, canonicalSymbol: string, receivedUs: number): ProducerRecord {
+    const timeMs = Math.floor(receivedUs / 1000);
+    const value = this.#encode({
+      schema_version: schemaVersion,
+      exchange: this.#options.exchange,
+      symbol: trade.symbol,
+      canonical_symbol: canonicalSymbol,
+      trade_id: trade.tradeId,
+      price: trade.price,
+      quantity: trade.quantity,
+      quote_volume: multiplyDecimals(trade.price, trade.quantity),
+      side: trade.side,
+      timestamp: timeMs,
+      exchange_timestamp: trade.exchangeTimeMs,
+      metadata: {
+        sequence_number: trade.sequenceNumber,
+        is_buyer_maker: trade.isBuyerMaker,
+        buyer_order_id: trade.buyerOrderId,
+        seller_order_id: trade.sellerOrderId,
+      },
+    });
+    const { topicNormalized: topic } = this.#options;
+    return { topic, key: trade.symbol, value, headers: [], timeMs, exchangeTimeMs: trade.exchangeTimeMs };
+  }
+
+  #encode(value: object): Buffer {
+    const start = this.#used;
+    const body = start + framingBytes;
+    const end = body <= slabBytes ? this.#type.encode(value, this.#slab, body) : -1;
+    if (end < 0) {
+      // It does not fit. The full slab lives on for as long as the records that point into it.
+      if (start === 0) throw new RangeError(`a trade needs more than ${slabBytes} bytes`);
+      this.#slab = Buffer.allocUnsafeSlow(slabBytes);
+      this.#used = 0;
+      return this.#encode(value);
+    }
+    this.#slab[start] = 0;
+    this.#slab.writeUInt32BE(this.#options.schemaId, start + 1);
+    this.#used = end;
+    return this.#slab.subarray(start, end);
+  }
 }

@@ -1,7 +1,7 @@
 // One WebSocket connection: bytes in, text out, and one reason why it ended. Pings are answered by ws itself.
 import { WebSocket } from 'ws';
 
-/** Half of the broker's default message.max.bytes: what can be received can be written. Trade frames have some 200 bytes. */
+/** Half of the broker's default message.max.bytes: what can be received can be written. Trade frames have some 200. */
 export const frameBytesMax = 512 * 1024;
 
 /** DNS, TCP, TLS and the upgrade together; far away and busy exchanges take one or two seconds. */
@@ -66,7 +66,7 @@ export function openSocket(options: SocketOptions): Socket {
     ended = true;
     clearInterval(watchdog);
     signal.removeEventListener('abort', shutDown);
-    // No closing handshake: a stale peer would not answer, and the others are told all the same by the closed TCP connection.
+    // No closing handshake: a stale peer would not answer it, and the closed TCP connection tells the others enough.
     webSocket.terminate();
     opening.resolve(false);
     ending.resolve(value);

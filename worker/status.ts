@@ -1,4 +1,4 @@
-// What the worker knows of itself: symbols, problems, figures. Answers /status and /readyz, and gives the line a minute.
+// What the worker knows of itself: symbols, problems, figures. Answers /status and /readyz and the line a minute.
 import type { WorkerStatus } from '../api/worker-status.ts';
 import type { ProducerRecord } from './producer/producer.ts';
 

@@ -1,4 +1,4 @@
-// Registers a schema with the registry and learns its id. Registering the same text again gives the same id, so this is
+// Registers a schema with the registry and learns its id. The same text again gives the same id, so this is
 // safe at every start and beside the controller, which does it, too.
 // https://docs.confluent.io/platform/current/schema-registry/develop/api.html#post--subjects-(string-%20subject)-versions
 import { TerminalError } from './errors.ts';
@@ -31,9 +31,8 @@ export async function registerSchema(registryUrl: string, subject: string, schem
     throw new Error(`schema registry ${registryUrl} does not answer: ${messageOf(error)}`, { cause: error });
   }
   if (terminalStatuses.includes(response.status)) {
-    throw new TerminalError(
-      `schema registry ${registryUrl} refuses the schema of ${subject} (status ${response.status}): ${body.slice(0, 500)}`,
-    );
+    const answer = `(status ${response.status}): ${body.slice(0, 500)}`;
+    throw new TerminalError(`schema registry ${registryUrl} refuses the schema of ${subject} ${answer}`);
   }
   const id = response.ok ? idIn(body) : null;
   if (id === null) {

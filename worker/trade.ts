@@ -1,6 +1,7 @@
-// One public execution, normalized: the owner of what each field means. An exchange's parse() fills it, nothing after it changes it.
+// One public execution, normalized, and the one place that says what each field means. An exchange's parse() fills it;
+// nothing after that changes it.
 
-/** The taker's (aggressor's) side: BUY when the taker bought. An exchange that reports the maker's is inverted by its parse(). */
+/** The taker's (aggressor's) side: BUY when the taker bought. Where an exchange gives the maker's, parse() inverts. */
 export type Side = 'BUY' | 'SELL';
 
 export interface Trade {

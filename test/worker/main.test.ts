@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { startWorker, type WorkerProcess } from './process.ts';
 
 const environment = {
@@ -12,6 +12,9 @@ const environment = {
   K2_EXCHANGE_WEBSOCKET_URL: 'ws://127.0.0.1:1',
   K2_EXCHANGE_REST_URL: 'http://127.0.0.1:1',
 };
+
+/** Starting a process takes a second, and many on a busy machine. */
+vi.setConfig({ testTimeout: 30_000 });
 
 let worker: WorkerProcess | null = null;
 afterEach(async () => {
@@ -26,7 +29,7 @@ describe('a bad configuration ends the worker at once with code 2 and one line:'
     [{ K2_EXCHANGE: 'nyse' }, "K2_EXCHANGE: 'nyse' is not one of binance; for example K2_EXCHANGE=binance\n"],
     [
       { K2_SCHEMA_PATH: '/nowhere' },
-      /^K2_SCHEMA_PATH: '\/nowhere' has no readable binance-trade\.avsc \(ENOENT.*\); for example K2_SCHEMA_PATH=\/app\/schemas\n$/,
+      /^K2_SCHEMA_PATH: '\/nowhere' has no readable binance-trade\.avsc \(ENOENT.*\); for example \S+schemas\n$/,
     ],
   ])('%j', async (change, line) => {
     worker = startWorker({ ...environment, ...change });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import avsc from 'avsc';
 import { describe, expect, test } from 'vitest';
-import { createRecords } from '../../worker/records.ts';
+import { Records } from '../../worker/records.ts';
 import type { Trade } from '../../worker/trade.ts';
 import { tradeFrame } from './loopback-exchange.ts';
 
@@ -25,7 +25,7 @@ const receivedUs = 1723161255350123;
 const received = { frame: Buffer.from(tradeFrame(1)), connectionId: 'c-1', receivedUs };
 
 describe('the raw record', () => {
-  const records = createRecords(options);
+  const records = new Records(options);
 
   test('is the frame itself, keyed by symbol, with the connection and the received time', () => {
     const record = records.raw(received, 'BTCUSDT');
@@ -47,7 +47,7 @@ describe('the raw record', () => {
 
 describe('the normalized record', () => {
   test('has the framing of the registry and the twelve fields', () => {
-    const record = createRecords(options).normalized(trade, 'BTC/USDT', receivedUs);
+    const record = new Records(options).normalized(trade, 'BTC/USDT', receivedUs);
     expect(record).toMatchObject({ topic: 'normalized', key: 'BTCUSDT', timeMs: 1723161255350 });
     expect(record.value.subarray(0, 5)).toEqual(Buffer.from([0, 1, 2, 3, 4]));
     expect(type.fromBuffer(record.value.subarray(5))).toEqual({
@@ -67,9 +67,9 @@ describe('the normalized record', () => {
   });
 
   test('stays as it is while thousands are made after it', () => {
-    const { normalized } = createRecords(options);
+    const many = new Records(options);
     const made = Array.from({ length: 3000 }, (_, index) =>
-      normalized({ ...trade, tradeId: String(index) }, 'BTC/USDT', receivedUs),
+      many.normalized({ ...trade, tradeId: String(index) }, 'BTC/USDT', receivedUs),
     );
     made.forEach(({ value }, index) => {
       expect(value.readUInt32BE(1)).toBe(options.schemaId);

@@ -163,7 +163,8 @@ describe('from the exchange to the topics', () => {
 describe('what is missing is told', () => {
   test('a topic, until it is there', async () => {
     start();
-    const words = `topic ${raw} does not exist on broker ${bootstrapServers}; the controller makes it, or: rpk topic create ${raw}`;
+    const remedy = `the controller makes it, or: rpk topic create ${raw}`;
+    const words = `topic ${raw} does not exist on broker ${bootstrapServers}; ${remedy}`;
     await worker.logged(({ msg }) => msg === words);
     expect(await worker.get('/readyz')).toEqual({ status: 503, body: `${words}\n` });
     expect((await status()).message).toBe(words);

@@ -55,7 +55,7 @@ function parse(frame: Buffer): Parsed {
   return parseAnswer(payload);
 }
 
-/** `{"result":null,"id":1}`, `{"error":{"code":2,"msg":".."},"id":1}` or `{"code":2,"msg":".."}`: both error forms are met. */
+/** `{"result":null,"id":1}`, `{"error":{"code":2,"msg":".."},"id":1}`, or `{"code":2,"msg":".."}` as documented. */
 function parseAnswer(answer: Json): Parsed {
   const requestId = typeof answer.id === 'number' || typeof answer.id === 'string' ? String(answer.id) : null;
   const error = isObject(answer.error) ? answer.error : answer;

@@ -49,7 +49,7 @@ export interface Exchange {
   silenceMsMax: number;
   /** The address to connect to. */
   connectUrl(webSocketUrl: string): string;
-  /** Messages that subscribe to the trades of the symbols. Ids count from `firstId` on, so that none is used twice on a connection. */
+  /** Messages that subscribe to the symbols' trades. Ids count from `firstId`, so that a connection sees none twice. */
   subscribe(symbols: string[], firstId: number): Request[];
   /** Reads one frame, as received. */
   parse(frame: Buffer): Parsed;

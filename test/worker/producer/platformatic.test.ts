@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { bufferBytesMax, bufferRecordsMax, createPlatformaticProducer } from '../../../worker/producer/platformatic.ts';
+import { bufferBytesMax, bufferRecordsMax, PlatformaticProducer } from '../../../worker/producer/platformatic.ts';
 import type { Producer, ProducerRecord } from '../../../worker/producer/producer.ts';
 
 let producer: Producer | null = null;
@@ -11,7 +11,7 @@ afterEach(async () => {
 /** A producer whose broker refuses connections. */
 function startWithoutBroker() {
   const failures: string[] = [];
-  const created = createPlatformaticProducer({
+  const created = new PlatformaticProducer({
     bootstrapServers: ['127.0.0.1:1'],
     clientId: 'test',
     random: () => 0,
