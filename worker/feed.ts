@@ -10,7 +10,7 @@ import type { Received, Records } from './records.ts';
 import { sleep } from './retry.ts';
 import { openSocket, type Socket } from './socket.ts';
 import type { Status } from './status.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { answerMsMax, Subscriptions } from './subscriptions.ts';
 import type { Trade } from './trade.ts';
 
 /** Well within what exchanges allow, the strictest of which is one attempt a second. */
@@ -101,7 +101,7 @@ export class Feed {
     const url = exchange.connectUrl(webSocketUrl);
     const onFrame = (frame: Buffer) => this.#onFrame(frame, connection);
     const socket = openSocket({ url, silenceMsMax: exchange.silenceMsMax, onFrame, monotonicMs, signal });
-    const connection: Connection = { id, socket, subscriptions: new Subscriptions(exchange, socket) };
+    const connection: Connection = { id, socket, subscriptions: new Subscriptions(exchange, socket, answerMsMax) };
     const symbols = [...this.#canonicalSymbols.keys()];
     if (await socket.opened) {
       this.#connection = connection;

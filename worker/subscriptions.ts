@@ -4,19 +4,22 @@ import { sleep } from './retry.ts';
 import type { Socket } from './socket.ts';
 
 /** An exchange answers within a round trip; a request without an answer by then is lost. */
-const answerMsMax = 10_000;
+export const answerMsMax = 10_000;
 
 export class Subscriptions {
   readonly #exchange: Exchange;
   readonly #socket: Socket;
+  readonly #waitMsMax: number;
   readonly #unanswered = new Map<string, string[]>();
   #requests = 0;
   /** Settles when the next message may be sent. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(exchange: Exchange, socket: Socket) {
+  /** @param waitMsMax how long answers may take, milliseconds */
+  constructor(exchange: Exchange, socket: Socket, waitMsMax: number) {
     this.#exchange = exchange;
     this.#socket = socket;
+    this.#waitMsMax = waitMsMax;
   }
 
   /** Asks for the symbols' trades. Ends the connection when an answer does not come. */
@@ -31,10 +34,10 @@ export class Subscriptions {
       });
     }
     await this.#turn;
-    await this.#wait(answerMsMax, signal);
+    await this.#wait(this.#waitMsMax, signal);
     const missing = requests.filter(({ id }) => this.#unanswered.has(id)).length;
     if (missing === 0) return;
-    const why = `${missing} of ${requests.length} subscriptions were not answered within ${answerMsMax / 1000} s`;
+    const why = `${missing} of ${requests.length} subscriptions were not answered within ${this.#waitMsMax / 1000} s`;
     this.#socket.end({ reason: 'unanswered', why });
   }
 
