@@ -1,6 +1,6 @@
 // Runs the commands the test bed is made with: output kept in a log, and enough of it for an error that helps.
 import { spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Lines kept for the error: enough to hold a compiler's or installer's closing words. */
@@ -30,14 +30,15 @@ export class CommandFailed extends Error {
 export function run(command: readonly string[], options: CommandOptions = {}): Promise<string> {
   const [file = '', ...args] = command;
   if (options.log) mkdirSync(dirname(options.log), { recursive: true });
-  const log = options.log ? createWriteStream(options.log, { flags: 'a' }) : undefined;
-  log?.write(`$ ${command.join(' ')}\n`);
+  // Written at once, so that the log is whole when the command has ended, or we are killed.
+  const log = (text: string | Buffer) => options.log && appendFileSync(options.log, text);
+  log(`$ ${command.join(' ')}\n`);
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { cwd: options.cwd, env: { ...process.env, ...options.env } });
     const stdout: Buffer[] = [];
     let tail: string[] = [];
     const keep = (chunk: Buffer) => {
-      log?.write(chunk);
+      log(chunk);
       const lines = chunk.toString().split(/[\r\n]+/);
       tail = [...tail, ...lines.filter((line) => line.trim() !== '')].slice(-lastLinesKept);
       options.onLine?.(tail.at(-1)?.trim() ?? '');
@@ -49,11 +50,9 @@ export function run(command: readonly string[], options: CommandOptions = {}): P
     child.stdin.on('error', () => {});
     child.stdin.end(options.input);
     child.on('error', (error) => {
-      log?.end();
       reject(new CommandFailed(command, `no start (${error.message})`, []));
     });
     child.on('close', (code, signal) => {
-      log?.end();
       if (code === 0) resolve(Buffer.concat(stdout).toString());
       else reject(new CommandFailed(command, signal ? `signal ${signal}` : `exit code ${code}`, tail));
     });

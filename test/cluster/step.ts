@@ -1,5 +1,6 @@
 // What a person sees while the test bed is made: one line when a step starts, one when it ends with its duration,
 // one every 15 s in between; and when a command fails, all that is needed to go on from there.
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandFailed, type CommandOptions, run } from './command.ts';
 
@@ -41,6 +42,7 @@ export async function step<T>(
   const started = reporter.now();
   const elapsed = () => seconds(reporter.now() - started);
   const log = join(reporter.logs, `${slug(title)}.log`);
+  rmSync(log, { force: true });
   let latest = '';
   reporter.print(`  ${title} ...`);
   const progress = setInterval(
