@@ -1,4 +1,4 @@
-// The programs and the image that the own way of a kind cluster is made of.
+// The programs and the image that the own way of a kind cluster is made of. The image is for amd64 alone.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Artifact, artifactKey, provide, type Store } from '../artifact.ts';
@@ -42,32 +42,47 @@ export function runccap(): Promise<Artifact> {
   });
 }
 
+/** debootstrap mounts /proc in what it makes: in a mount namespace of its own that ends with it. */
+const alone = [
+  'unshare',
+  '--mount',
+  '--propagation',
+  'private',
+  '--pid',
+  '--mount-proc',
+  '--fork',
+  '--kill-child=KILL',
+];
+
+export function debian(): Artifact {
+  return {
+    name: 'kind-debian',
+    title: 'Debian for a kind node, made with debootstrap (about a minute)',
+    whatNext: 'debootstrap (with debian-archive-keyring) must be installed and reach its package mirror.',
+    files: [join(import.meta.dirname, 'debian')],
+    values: { architecture: process.arch },
+    async build(folder, step) {
+      await step.run([...alone, join(import.meta.dirname, 'debian', 'build.sh'), folder]);
+    },
+  };
+}
+
 /** `node.tar`, as `docker load` reads it, and `image-id`, by which a daemon that has it knows it. */
 export async function nodeImage(store: Store): Promise<Artifact> {
-  const parts = await Promise.all([kube(), coredns(), pause()]);
-  const [kubeKey = '', corednsKey = '', pauseKey = ''] = await Promise.all(parts.map(artifactKey));
+  const programs = [await kube(), await coredns(), await pause()];
+  const keys = await Promise.all([debian(), ...programs].map(async (part) => [part.name, await artifactKey(part)]));
   return {
     name: 'kind-node',
-    title: `image of a kind node with Kubernetes ${kubernetesVersion} (a minute)`,
-    whatNext: 'A Debian mirror must be reachable for debootstrap; then run the same command again.',
+    title: `Image of a kind node with Kubernetes ${kubernetesVersion}`,
+    whatNext: 'the log has the output of test/cluster/kind/node/build.sh.',
     files: [join(import.meta.dirname, 'node')],
-    values: { kube: kubeKey, coredns: corednsKey, pause: pauseKey, version: kubernetesVersion, name: nodeImageName },
+    values: { ...Object.fromEntries(keys), version: kubernetesVersion, name: nodeImageName },
+    onlyLatest: true,
     async build(folder, step) {
-      const programs: string[] = [];
-      for (const part of parts) programs.push(join(await provide(store, part), part.name));
-      // debootstrap mounts /proc in what it makes: here that ends with it.
-      const alone = [
-        'unshare',
-        '--mount',
-        '--propagation',
-        'private',
-        '--pid',
-        '--mount-proc',
-        '--fork',
-        '--kill-child=KILL',
-      ];
+      const parts = [join(await provide(store, debian()), 'debian.tar')];
+      for (const program of programs) parts.push(join(await provide(store, program), program.name));
       const script = join(import.meta.dirname, 'node', 'build.sh');
-      await step.run([...alone, script, ...programs, kubernetesVersion, nodeImageName, folder]);
+      await step.run([script, ...parts, kubernetesVersion, nodeImageName, folder]);
     },
   };
 }

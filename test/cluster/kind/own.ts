@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { provide, type Store } from '../artifact.ts';
-import { kube } from '../artifacts.ts';
+import { coredns, kube, pause } from '../artifacts.ts';
 import type { Access, Cluster } from '../cluster.ts';
 import { run } from '../command.ts';
 import { ensurePackages } from '../packages.ts';
@@ -12,7 +12,7 @@ import { type Step, step } from '../step.ts';
 import * as daemon from './daemon.ts';
 import { createCluster, deleteCluster, internalKubeconfig, type Kind, loadArchives, nodeAddress } from './kind-cli.ts';
 import { reachedAt } from './kubeconfig.ts';
-import { kindCli, nodeImage, nodeImageId, nodeImageName, ownPackages, runccap } from './node-image.ts';
+import { debian, kindCli, nodeImage, nodeImageId, nodeImageName, ownPackages, runccap } from './node-image.ts';
 import { servicesAnswer } from './services-answer.ts';
 
 const tryAgain = 'run `make down`, then the same command again.';
@@ -21,10 +21,18 @@ export function createOwnCluster(store: Store): Cluster {
   return {
     name: 'kind',
     async artifacts() {
-      if (process.platform !== 'linux' || process.getuid?.() !== 0)
-        throw new Error('a kind cluster needs a Docker daemon and a container registry, or else Linux and root');
+      if (process.platform !== 'linux' || process.arch !== 'x64' || process.getuid?.() !== 0)
+        throw new Error('a kind cluster needs a Docker daemon and a container registry, or else Linux, amd64 and root');
       await ensurePackages(store.reporter, ownPackages);
-      return [await kube(), await kindCli(), await runccap(), await nodeImage(store)];
+      return [
+        await kube(),
+        await coredns(),
+        await pause(),
+        await kindCli(),
+        await runccap(),
+        debian(),
+        await nodeImage(store),
+      ];
     },
     up: () => up(store),
     async down() {

@@ -1,18 +1,19 @@
 #!/bin/bash
-# build.sh KUBE COREDNS PAUSE VERSION NAME FOLDER: makes FOLDER/node.tar, the image of a kind node under the name NAME, as
-# `docker load` reads it: Debian with containerd, what lies in root/, the program KUBE under all its names, and the
-# control plane's images. It needs no daemon and no container registry.
+# build.sh DEBIAN KUBE COREDNS PAUSE VERSION NAME FOLDER: makes FOLDER/node.tar, the image of a kind node under the name
+# NAME, as `docker load` reads it: the root in the archive DEBIAN, what lies in root/, the program KUBE under all its
+# names, and the control plane's images. It needs no daemon and no container registry.
 set -euo pipefail
-kube=$1 coredns=$2 pause=$3 version=$4 name=$5 folder=$6
+debian=$1 kube=$2 coredns=$3 pause=$4 version=$5 name=$6 folder=$7
 source=$(cd "$(dirname "$0")" && pwd)
 mkdir "$folder/work"
 cd "$folder/work"
 
-# layer NAME: work/NAME becomes NAME.tar and leaves its checksum in NAME.sha256.
+# layer NAME: the folder NAME becomes NAME.tar.
 layer() {
   tar -C "$1" --numeric-owner --sort=name --mtime=@0 -cf "$1.tar" .
-  sha256sum < "$1.tar" | cut -d' ' -f1 > "$1.sha256"
+  checksum "$1"
 }
+checksum() { sha256sum < "$1.tar" | cut -d' ' -f1 > "$1.sha256"; }
 
 # config 'JSON OF THE CONTAINER' LAYER...: an image configuration
 # (https://github.com/opencontainers/image-spec/blob/main/config.md), on standard output.
@@ -25,15 +26,6 @@ config() {
   done
   printf '{"architecture":"amd64","os":"linux","created":"1970-01-01T00:00:00Z","config":%s,"rootfs":{"type":"layers","diff_ids":[%s]},"history":[%s]}\n' \
     "$settings" "$digests" "$history"
-}
-
-make_debian() {
-  local mirror
-  # The machine's own mirror, where its apt has one for this release.
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' 2>/dev/null | head -n 1 || true)
-  debootstrap --variant=minbase --include="$(grep -v '^#' "$source/packages" | paste -sd,)" bookworm debian $mirror
-  rm -rf debian/var/cache/apt/* debian/var/lib/apt/lists/* debian/usr/share/{doc,man,locale}/* debian/dev/*
-  rm -f debian/usr/bin/containerd-stress
 }
 
 # The control plane's image: KUBE under five names, and what kube-proxy calls, with every library of its plugins. One
@@ -84,7 +76,10 @@ make_component_images() {
   sed -i "s#PAUSE_IMAGE#$(grep '/pause:' <<< "$names")#" node/etc/containerd/config.toml
 }
 
-make_debian
+cp "$debian" debian.tar
+checksum debian
+mkdir debian
+tar -C debian -xf debian.tar
 mkdir -p node/usr/local/bin node/kind
 cp -a "$source/root/." node/
 chown -R 0:0 node
@@ -94,7 +89,6 @@ install -m 755 "$kube" node/usr/local/bin/kube
 for program in kubeadm kubelet kubectl crictl; do ln -s kube "node/usr/local/bin/$program"; done
 # kind reads the version there.
 echo "v$version" > node/kind/version
-layer debian
 layer node
 config '{"Entrypoint":["/usr/local/bin/node-init"],"StopSignal":"SIGRTMIN+3","Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]}' \
   debian node > config.json
