@@ -13,8 +13,10 @@ import type { Status } from './status.ts';
 import { answerMsMax, Subscriptions } from './subscriptions.ts';
 import type { Trade } from './trade.ts';
 
-/** Well within what exchanges allow, the strictest of which is one attempt a second. */
 const reconnectLimits: BackoffLimits = { delayMsBase: 500, delayMsMax: 30_000 };
+
+/** Between two attempts, even where each connection gives trades and then ends: exchanges allow 300 in 5 minutes. */
+const connectIntervalMsMin = 1000;
 
 /** One line in this time about frames that cannot be read; the metric and the topic have all of them. */
 const unreadableLogMsMin = 10_000;
@@ -51,6 +53,7 @@ export class Feed {
   #connection: Connection | null = null;
   /** Connections since the last trade; decides how long to wait before the next. */
   #failures = 0;
+  #connectedMs = Number.NEGATIVE_INFINITY;
   #unreadableLoggedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: FeedOptions) {
@@ -59,12 +62,13 @@ export class Feed {
 
   /** Reads until the signal is aborted; after that nothing is appended to the producer. */
   async run(signal: AbortSignal): Promise<void> {
-    const { producer, random } = this.#options;
+    const { producer, monotonicMs, random } = this.#options;
     const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     const listings = this.#followListings(signal);
     await Promise.race([this.#listed.promise, aborted]);
     while (!signal.aborted) {
-      await sleep(backoffDelayMs(this.#failures++, reconnectLimits, random()), signal);
+      const intervalLeftMs = this.#connectedMs + connectIntervalMsMin - monotonicMs();
+      await sleep(Math.max(backoffDelayMs(this.#failures++, reconnectLimits, random()), intervalLeftMs, 0), signal);
       await Promise.race([producer.room(), aborted]);
       if (!signal.aborted) await this.#connect(signal);
     }
@@ -97,6 +101,7 @@ export class Feed {
   /** One connection, from its first byte to its end. */
   async #connect(signal: AbortSignal): Promise<void> {
     const { exchange, webSocketUrl, monotonicMs, status, metrics, log } = this.#options;
+    this.#connectedMs = monotonicMs();
     const id = randomUUID();
     const url = exchange.connectUrl(webSocketUrl);
     const onFrame = (frame: Buffer) => this.#onFrame(frame, connection);
