@@ -6,7 +6,7 @@ import { backoffDelayMs } from '../runtime/backoff.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ControllerConfig } from './config.ts';
 import { type Desired, desire, type Schemas } from './desired.ts';
-import { classOf, TargetError, wordsOf } from './errors.ts';
+import { classOf, conditionOf, TargetError, wordsOf } from './errors.ts';
 import type { WorkerReader } from './feeds.ts';
 import type { Outcome } from './kube/workers.ts';
 import { type FeedMemory, type Memory, recall } from './memory.ts';
@@ -115,9 +115,12 @@ async function apply(key: string, desired: Desired, actions: Action[], parts: Pa
     const { target, kind } = action;
     if (target === 'workers' && failures.length > 0) break;
     const failure = await orFailure(applyOne(desired, action, parts.targets));
-    if (failure instanceof TargetError) failures.push(failure);
-    else parts.log.info({ feed: key, target, kind }, 'applied');
-    parts.metrics.actions.inc({ target, kind });
+    if (failure instanceof TargetError) {
+      failures.push(failure);
+    } else {
+      parts.log.info({ feed: key, target, kind }, 'applied');
+      parts.metrics.actions.inc({ target, kind });
+    }
   }
   return failures;
 }
@@ -157,7 +160,7 @@ async function verify(
     topics: topics instanceof TargetError ? null : topics,
     subjects: subjects instanceof TargetError ? null : subjects,
   };
-  if (all.length > 0) memory.verified = null;
+  if (all.some(({ reason }) => conditionOf(reason) !== 'WorkersAvailable')) memory.verified = null;
   else if (known.topics && known.subjects && (memory.verified === null || nowMs() >= memory.verified.untilMs)) {
     const untilMs = nowMs() + driftMs * (1 + driftJitter * (random() - 0.5));
     memory.verified = { topics: known.topics, subjects: known.subjects, untilMs };

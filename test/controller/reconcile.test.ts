@@ -155,6 +155,19 @@ describe('a feed that cannot be carried out', () => {
     expect(world.takeDeeds()).toEqual(['write status']);
   });
 
+  test('because the API server refuses its workers tries again without asking the broker each time', async () => {
+    const world = new World();
+    world.isQuotaExceeded = true;
+    await world.reconcile();
+    expect(world.reason).toBe('WorkersRefused');
+    world.takeDeeds();
+    await world.reconcile();
+    expect(world.takeDeeds()).toEqual([]);
+    world.isQuotaExceeded = false;
+    await world.reconcile();
+    expect(world.deployment).not.toBeNull();
+  });
+
   test('because a topic is larger is refused, touches nothing, and is looked at again after minutes', async () => {
     const world = new World();
     const name = 'market.crypto.trades.binance';

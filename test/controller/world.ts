@@ -19,6 +19,7 @@ export class World {
   subjects = new Map<string, number>();
   isBrokerAway = false;
   isRegistryAway = false;
+  isQuotaExceeded = false;
   tradesPerSecond = 100;
   /** What was written or asked outside, in order, since the last look. */
   deeds: string[] = [];
@@ -106,6 +107,7 @@ export class World {
         workers: {
           observe: async () => this.deployment,
           apply: async (_, { deployment }) => {
+            if (this.isQuotaExceeded) throw new TargetError('WorkersRefused', 'exceeded quota');
             this.#did('apply workers');
             this.deployment = structuredClone(deployment);
           },
