@@ -2,9 +2,12 @@
 import type { WorkerStatus } from '../api/worker-status.ts';
 import type { ProducerRecord } from './producer/producer.ts';
 
-/** What can keep trades from flowing, in the order in which it is told: the first that has a problem is the message. */
-const parts = ['topics', 'subjects', 'listings', 'connection', 'producer'] as const;
-export type Part = (typeof parts)[number];
+/** What can keep trades from flowing, in the order of the start: the first that has a problem is the message. */
+const parts = ['topics', 'subjects', 'listings', 'symbols', 'connection', 'producer'] as const;
+export type Part = Exclude<(typeof parts)[number], 'symbols'>;
+
+/** More would not fit into a sentence; the status page has all of them. */
+const refusedToldMax = 5;
 
 /** Seconds over which trades per second are counted. */
 const rateSeconds = 10;
@@ -84,13 +87,16 @@ export class Status {
   /** Null: ready; otherwise why not, one sentence. */
   notReady(): string | null {
     for (const part of parts) {
-      const problem = this.#problems.get(part);
+      const problem = part === 'symbols' ? this.#allRefused() : this.#problems.get(part);
       if (problem !== undefined) return problem;
     }
-    if (this.symbolsIn('subscribed').length > 0) return null;
+    return this.symbolsIn('subscribed').length > 0 ? null : 'no subscription is acknowledged yet';
+  }
+
+  #allRefused(): string | undefined {
     const refused = this.symbolsIn('refused');
-    if (refused.length < this.#symbols.size) return 'no subscription is acknowledged yet';
-    const messages = refused.map((symbol) => this.#symbols.get(symbol)?.message).slice(0, 5);
+    if (refused.length < this.#symbols.size) return undefined;
+    const messages = refused.slice(0, refusedToldMax).map((symbol) => this.#symbols.get(symbol)?.message);
     return `every symbol is refused: ${messages.join('; ')}`;
   }
 

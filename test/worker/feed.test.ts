@@ -112,6 +112,13 @@ describe('a feed', () => {
     expect(status.notReady()).toBeNull();
   });
 
+  test('goes on running when nothing is listed, and says so', async () => {
+    const { status } = startFeed(['NOPE', 'NADA']);
+    const words = 'every symbol is refused: NOPE is not listed by binance; NADA is not listed by binance';
+    await expect.poll(() => status.notReady()).toBe(words);
+    expect(exchange.connections.length).toBe(0);
+  });
+
   test('keeps a frame that it cannot read, with the reason, and goes on', async () => {
     const { producer, metrics } = startFeed(['BTCUSDT']);
     const peer = await exchange.subscribed(1);
@@ -194,7 +201,7 @@ describe('a connection that ends', () => {
   test('because everything is rejected is tried again, and the reason is told', async () => {
     exchange.answer = ({ id }) => JSON.stringify({ error: { code: 2, msg: 'Invalid request' }, id });
     const { status, producer } = startFeed(['BTCUSDT']);
-    await expect.poll(() => status.notReady()).toBe('every subscription was rejected: Invalid request (code 2)');
+    await expect.poll(() => status.notReady()).toBe('every symbol is refused: Invalid request (code 2)');
     exchange.answer = ({ id }) => JSON.stringify({ result: null, id });
     (await exchange.subscribed(2)).send(tradeFrame(1));
     await producer.holds(2);

@@ -40,7 +40,6 @@ describe('readiness', () => {
 
   test('says when every symbol is refused, and why', () => {
     const { status } = createStatus(['NOPE', 'NADA']);
-    status.report('connection', null);
     for (const symbol of ['NOPE', 'NADA']) status.setSymbols([symbol], 'refused', `${symbol} is not listed`);
     expect(status.notReady()).toBe('every symbol is refused: NOPE is not listed; NADA is not listed');
   });
