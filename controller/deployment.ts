@@ -101,7 +101,8 @@ function environment(feed: ExchangeFeed, addresses: WorkerAddresses): { name: st
   const { exchange, symbols, endpoint } = feed.spec;
   const values = {
     exchange,
-    symbols: symbols.join(','),
+    // A set: another order is no other configuration, and must not replace the worker.
+    symbols: symbols.toSorted().join(','),
     bootstrapServers: addresses.bootstrapServers.join(','),
     schemaRegistryUrl: addresses.schemaRegistryUrl,
     topicRaw: addresses.rawName,

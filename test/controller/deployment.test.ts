@@ -92,6 +92,10 @@ describe("the workers' Deployment", () => {
     );
   });
 
+  test('does not change its pods when the symbols only come in another order', () => {
+    expect(deploymentOf(sampleFeed({ symbols: ['ETHUSDT', 'BTCUSDT'] }))).toEqual(deploymentOf());
+  });
+
   test('does not change its pods when only topics or the configuration of the controller itself change', () => {
     const topics = { ...sampleFeed().spec.topics, partitions: 6 };
     const other = deploymentOf(sampleFeed({ topics }), { ...config, httpPort: 9090, logLevel: 'debug' });
