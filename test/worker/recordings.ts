@@ -8,9 +8,12 @@ const folder = process.env.K2_RECORDINGS ?? join(import.meta.dirname, '../../../
 /** Null: they are here; otherwise why tests of them are skipped. */
 export const noRecordings = existsSync(folder) ? null : `skipped: no recordings in ${folder}; K2_RECORDINGS says where`;
 
+/** One recording's file, as it is. */
+export const readRecording = (path: string): Buffer => readFileSync(join(folder, path));
+
 /** The frames of one recording, byte for byte as they were received. */
 export function readFrames(path: string): Buffer[] {
-  const bytes = readFileSync(join(folder, path));
+  const bytes = readRecording(path);
   const text = (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
   const lines = text.split('\n').filter((line) => line !== '');
   return lines.map((line) => Buffer.from((JSON.parse(line) as { frame: string }).frame));

@@ -7,6 +7,7 @@ import { workerStatusSchema } from '../../api/worker-status.ts';
 import { multiplyDecimals } from '../../worker/decimal.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { startWorker, type WorkerProcess } from './process.ts';
+import { noRecordings, readFrames, readRecording } from './recordings.ts';
 
 function required(name: string): string {
   const value = process.env[name];
@@ -130,6 +131,28 @@ describe('from the exchange to the topics', () => {
     const ids = new Set(normalizedMessages.map(({ message }) => (message.value as Buffer).readUInt32BE(1)));
     expect(ids).toEqual(new Set([await registeredId(`${normalized}-value`)]));
   });
+
+  test.skipIf(noRecordings)(
+    `a recording of 9,757 trades arrives whole, as recorded ${noRecordings ?? ''}`,
+    async () => {
+      await createTopics();
+      await simulator.setRate({ tradesPerSecond: 0 });
+      start('BTCUSDT');
+      await expect.poll(async () => (await status()).streaming, { timeout: 20_000 }).toBe(true);
+      const recording = 'binance/spot-trade-btcusdt-20240808.jsonl.gz';
+      await simulator.loadRecording(readRecording(recording));
+      await simulator.replay({ speed: 'flat' });
+      await expect.poll(async () => (await status()).tradesTotal, { timeout: 20_000 }).toBe(9757);
+      worker.child.kill('SIGTERM');
+      expect(await worker.exited).toBe(0);
+      const frames = readFrames(recording).map(String);
+      expect(texts(await consume(raw), 'BTCUSDT')).toEqual(frames);
+      const decoded = (await consume(normalized)).map(({ message }) =>
+        type.fromBuffer((message.value as Buffer).subarray(5)),
+      );
+      expect(decoded).toEqual(frames.map(expectedTrade));
+    },
+  );
 
   test('nothing that was read is lost when the worker is told to stop under load', async () => {
     await createTopics();
