@@ -32,6 +32,7 @@ export function up(store: Store, env: Record<string, string | undefined>): Promi
     await ensurePackages(store.reporter, neededPackages(choice.cluster));
     requireGo();
     const cluster = await createCluster(choice.cluster, store);
+    await cluster.refuseTaken?.();
     const [helmFolder, archive] = await buildAll(store, cluster);
     const before = await readBed(store.folders.state);
     if (before?.cluster && before.cluster.name !== cluster.name) await downAll(store);
@@ -163,7 +164,7 @@ async function bothClusters(store: Store): Promise<Cluster[]> {
 }
 
 async function refuseOthers({ folders }: Store): Promise<void> {
-  refuseOtherCheckout(await readBed(folders.state), folders.checkout, bedProcesses(folders.state).length > 0);
+  refuseOtherCheckout(await readBed(folders.state), folders.checkout, bedProcesses(folders.state)[0]?.pid);
 }
 
 /** One command at a time works on the machine's bed. */

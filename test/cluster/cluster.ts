@@ -19,6 +19,8 @@ export interface ServiceUrls {
 
 export interface Cluster {
   readonly name: 'local' | 'kind';
+  /** Before anything is built. @throws Error that names who has what the cluster needs for itself on this machine */
+  refuseTaken?(): Promise<void>;
   /** What must be built before `up`. */
   artifacts(): Promise<Artifact[]>;
   /**

@@ -31,11 +31,14 @@ export async function removeBed(state: string): Promise<void> {
   await rm(pathOf(state), { force: true });
 }
 
-/** @throws Error when the bed belongs to another checkout that still exists */
-export function refuseOtherCheckout(bed: BedRecord | undefined, checkout: string, alive: boolean): void {
-  if (!bed || !alive || bed.checkout === checkout || !existsSync(bed.checkout)) return;
+/**
+ * @param pid of a living process of the bed
+ * @throws Error when the bed belongs to another checkout that still exists
+ */
+export function refuseOtherCheckout(bed: BedRecord | undefined, checkout: string, pid: number | undefined): void {
+  if (!bed || pid === undefined || bed.checkout === checkout || !existsSync(bed.checkout)) return;
   throw new Error(
-    `the test bed is up for another checkout, ${bed.checkout}: use it there, or run \`make down\` there first`,
+    `the test bed is up for another checkout, ${bed.checkout} (process ${pid}): use it there, or run \`make down\` there first`,
   );
 }
 

@@ -1,6 +1,6 @@
 // The network, pid and mount namespaces in which the local cluster lives, and its only way to the machine. One process
 // holds them: when it is killed, the kernel ends every component, pod, mount and interface in them. No route leads out.
-import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cgroupFolders, makeCgroup, removeCgroup } from '../cgroups.ts';
@@ -22,15 +22,18 @@ import {
 import type { Layout } from './layout.ts';
 
 const script = join(import.meta.dirname, 'inside.sh');
+const interfaceFolder = `/sys/class/net/${hostInterface}`;
+/** Says whose it is. */
+const alias = join(interfaceFolder, 'ifalias');
 /** In the command line of the holder, whatever checkout it belongs to. */
 const holdCommand = 'test/cluster/local/inside.sh hold';
 const holdMs = 5_000;
 /** The kernel frees a pod's cgroup some time after its last process. */
 const cgroupMs = 10_000;
 
-/** @throws Error that names who has the addresses, when they are taken */
+/** The old ones must be closed. */
 export async function openNamespaces(folders: Folders, layout: Layout): Promise<void> {
-  await refuseTakenAddresses(folders);
+  await refuseTakenAddresses(folders.state);
   await mkdir(layout.run, { recursive: true });
   makeCgroup(cgroup);
   const isolate = ['unshare', '--net', '--pid', '--mount', '--fork', '--kill-child=KILL', '--mount-proc'];
@@ -79,7 +82,7 @@ export async function killInside(state: string, layout: Layout, name: string): P
 export async function closeNamespaces(state: string): Promise<void> {
   await end(clusterProcesses(state));
   if (clusterProcesses().length > 0) return;
-  if (await hostInterfaceIsThere()) await run(['ip', 'link', 'delete', hostInterface]);
+  if (existsSync(interfaceFolder)) await run(['ip', 'link', 'delete', hostInterface]);
   await until("the pods' cgroups to be free", cgroupMs, () => {
     removeCgroup(cgroup);
     return cgroupFolders(cgroup).length === 0 ? true : undefined;
@@ -88,9 +91,12 @@ export async function closeNamespaces(state: string): Promise<void> {
 
 /** One line for each thing that is there of the cluster or left of it. */
 export async function namespacesLeftovers(state: string): Promise<string[]> {
+  const ours = clusterProcesses(state);
+  // The interface and the cgroups of a living bed with another state folder are not ours to list.
+  if (ours.length === 0 && clusterProcesses().length > 0) return [];
   return [
-    ...clusterProcesses(state).map(({ pid, command }) => `process ${pid}: ${command.slice(0, 80)}`),
-    ...((await hostInterfaceIsThere()) ? [`interface ${hostInterface}, with its routes`] : []),
+    ...ours.map(({ pid, command }) => `process ${pid}: ${command.slice(0, 80)}`),
+    ...(existsSync(interfaceFolder) ? [`interface ${hostInterface}, with its routes`] : []),
     ...cgroupFolders(cgroup).map((path) => `cgroup ${path}`),
   ];
 }
@@ -127,29 +133,26 @@ async function connectToMachine(folders: Folders, init: number): Promise<void> {
 
 interface Link {
   ifname: string;
-  ifalias?: string;
   addr_info: { local: string }[];
 }
 
-async function refuseTakenAddresses(folders: Folders): Promise<void> {
-  const links = JSON.parse(await run(['ip', '-json', 'address'])) as Link[];
-  const other = clusterProcesses().find(({ state }) => state !== folders.state);
+/** @throws Error that names who has the addresses, when they are taken */
+export async function refuseTakenAddresses(ownState: string): Promise<void> {
+  const other = clusterProcesses().find(({ state }) => state !== ownState);
   if (other) {
-    const owner = links.find(({ ifname }) => ifname === hostInterface)?.ifalias ?? 'another test bed';
+    const owner = existsSync(alias) ? readFileSync(alias, 'utf8').trim() : 'test bed of another checkout';
     throw new Error(
       `the addresses ${hostAddress}, ${podNetwork} and ${serviceNetwork} are taken by the ${owner} ` +
-        `(process ${other.pid}, state in ${other.state}); run \`make down\` there first`,
+        `(process ${other.pid}, state in ${other.state}): run \`make down\` there first, and then this again`,
     );
   }
-  const holder = links.find(({ addr_info }) => addr_info.some(({ local }) => local === hostAddress));
+  const links = JSON.parse(await run(['ip', '-json', 'address'])) as Link[];
+  const holder = links.find(
+    ({ ifname, addr_info }) => ifname !== hostInterface && addr_info.some(({ local }) => local === hostAddress),
+  );
   if (holder)
     throw new Error(`the address ${hostAddress} is taken by the interface ${holder.ifname}, which is not ours`);
   const routes = JSON.parse(await run(['ip', '-json', 'route'])) as { dst: string; dev: string }[];
-  const route = routes.find(({ dst }) => dst === podNetwork || dst === serviceNetwork);
+  const route = routes.find(({ dst, dev }) => dev !== hostInterface && [podNetwork, serviceNetwork].includes(dst));
   if (route) throw new Error(`the network ${route.dst} is taken by a route over ${route.dev}, which is not ours`);
-}
-
-async function hostInterfaceIsThere(): Promise<boolean> {
-  const links = JSON.parse(await run(['ip', '-json', 'address'])) as Link[];
-  return links.some(({ ifname }) => ifname === hostInterface);
 }
