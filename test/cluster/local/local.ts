@@ -35,6 +35,10 @@ export class LocalCluster implements Cluster {
     this.#layout = localLayout(store.folders.state);
   }
 
+  async refuseTaken(): Promise<void> {
+    if (namespaces.namespacesInit(this.#state) === undefined) await namespaces.refuseTakenAddresses(this.#state);
+  }
+
   async artifacts(): Promise<Artifact[]> {
     return this.#artifacts;
   }
