@@ -101,9 +101,9 @@ export function daemonLeftovers(): string[] {
   ];
 }
 
-/** The run folder of another daemon: its addresses are the same, so only one can be on a machine. */
-export function otherDaemon(runFolder: string): string | undefined {
-  return daemonProcesses().find(({ state }) => state !== runFolder)?.state;
+/** A daemon of another run folder: its addresses are the same, so only one can be on a machine. */
+export function otherDaemon(runFolder: string): { pid: number; state: string } | undefined {
+  return daemonProcesses().find(({ state }) => state !== runFolder);
 }
 
 /** tini: undefined when no daemon runs. */

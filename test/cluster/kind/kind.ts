@@ -17,6 +17,7 @@ export function createKindCluster(store: Store): Cluster {
   };
   return {
     name: 'kind',
+    refuseTaken: async () => (await way()).refuseTaken?.(),
     artifacts: async () => (await way()).artifacts(),
     up: () => alone(store, async () => (await way()).up()),
     // Either may have been up, and looking around takes time.

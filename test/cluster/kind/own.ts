@@ -2,7 +2,7 @@
 // daemon in namespaces of its own. The cluster reaches this machine at one address, and nothing else.
 import { existsSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { provide, type Store } from '../artifact.ts';
 import { coredns, kube, pause } from '../artifacts.ts';
 import type { Access, Cluster } from '../cluster.ts';
@@ -20,6 +20,7 @@ const tryAgain = 'run `make down`, then the same command again.';
 export function createOwnCluster(store: Store): Cluster {
   return {
     name: 'kind',
+    refuseTaken: () => refuseTaken(store),
     async artifacts() {
       if (process.platform !== 'linux' || process.arch !== 'x64' || process.getuid?.() !== 0)
         throw new Error('a kind cluster needs a Docker daemon and a container registry, or else Linux, amd64 and root');
@@ -52,12 +53,18 @@ export function ownRuns(store: Store): boolean {
   return daemon.firstProcess(runFolder(store)) !== undefined;
 }
 
-async function up(store: Store): Promise<Access> {
+/** @throws Error when the cluster of another state folder runs */
+async function refuseTaken(store: Store): Promise<void> {
   const other = daemon.otherDaemon(runFolder(store));
-  if (other)
-    throw new Error(
-      `A kind cluster runs from ${other}. Its addresses are fixed, so only one fits: run \`make down\` there first`,
-    );
+  if (other === undefined) return;
+  const { pid, state } = other;
+  throw new Error(
+    `the kind cluster of ${dirname(state)} runs on this machine (process ${pid}), and its addresses are fixed: run \`make down\` with K2_STATE=${dirname(state)} first`,
+  );
+}
+
+async function up(store: Store): Promise<Access> {
+  await refuseTaken(store);
   const kubectl = join(await provide(store, await kube()), 'kubectl');
   const running = await runningCluster(store, kubectl);
   if (running) return running;
