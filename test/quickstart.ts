@@ -39,13 +39,7 @@ async function quickstart(): Promise<void> {
     }),
   );
   console.log(`\n$ kubectl get exchangefeeds -n ${namespace}\n${table}`);
-  const show = [
-    join(root, 'scripts/show-trades.ts'),
-    bed.bootstrapServers,
-    bed.schemaRegistryUrl,
-    topicNormalized,
-    '5',
-  ];
+  const show = [join(root, 'test/show-trades.ts'), bed.bootstrapServers, bed.schemaRegistryUrl, topicNormalized, '5'];
   console.log('Five trades from the normalized topic, decoded:');
   console.log(await run('node', ['--disable-warning=TimeoutNegativeWarning', '--disable-warning=DEP0169', ...show]));
   console.log(`Go on by yourself:

@@ -30,7 +30,7 @@ export function expectRawEqual(sent: SentFrame[], raw: ConsumedRecord[]): void {
   }
 }
 
-/** Every trade sent is one normalized record, field for field, in the order of sending per symbol, and nothing else is there. */
+/** Every trade sent is one normalized record, field for field, in order per symbol, and nothing else is there. */
 export function expectNormalizedEqual(sent: SentFrame[], normalized: ConsumedRecord[]): void {
   const trades = sent.filter((frame) => frame.symbol !== null);
   expect(normalized.length).toBe(trades.length);

@@ -40,7 +40,7 @@ export async function run(command: string, args: string[], options: RunOptions =
 }
 
 /**
- * Asks until an answer is there, at most for `withinMs`; for things outside this process that tell no one when they change.
+ * Asks until an answer is there, at most for `withinMs`; for outside things that tell no one when they change.
  * @throws Error with `what` and the last answer's reason
  */
 export async function eventually<T>(what: string, withinMs: number, ask: () => Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-// A real recording through the whole line: simulator, worker, broker, decoded by Java. 9,757 trades that Binance sent in 2024.
+// A real recording through the whole line: simulator, worker, broker, Java. 9,757 trades that Binance sent in 2024.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

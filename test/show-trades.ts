@@ -1,5 +1,5 @@
 // Prints the newest trades of a normalized topic, decoded, and exits.
-// usage: node scripts/show-trades.ts BOOTSTRAP_SERVERS SCHEMA_REGISTRY_URL TOPIC [COUNT]
+// usage: node test/show-trades.ts BOOTSTRAP_SERVERS SCHEMA_REGISTRY_URL TOPIC [COUNT]
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { Kafka, logLevel } from 'kafkajs';
 
@@ -8,7 +8,7 @@ const waitMsMax = 10_000;
 
 const [bootstrapServers, registryUrl, topic, count = '5'] = process.argv.slice(2);
 if (bootstrapServers === undefined || registryUrl === undefined || topic === undefined) {
-  console.error('usage: node scripts/show-trades.ts BOOTSTRAP_SERVERS SCHEMA_REGISTRY_URL TOPIC [COUNT]');
+  console.error('usage: node test/show-trades.ts BOOTSTRAP_SERVERS SCHEMA_REGISTRY_URL TOPIC [COUNT]');
   process.exit(2);
 }
 const wanted = Number.parseInt(count, 10);
