@@ -2,7 +2,7 @@
 // K2_TEST_SCHEMA_REGISTRY_URL; the program is measured as bundled for the image: `node scripts/bundle.ts worker` first.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
+import { cpus, loadavg, release } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { startSimulator } from '../test/simulator/simulator.ts';
@@ -124,6 +124,8 @@ const row = (name: string, { tradesPerSecond, cpuUsPerTrade }: Figures) =>
   `| ${name} | ${Math.round(tradesPerSecond / 100) * 100} | ${cpuUsPerTrade.toFixed(1)} |`;
 
 const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
+// Of the minute before: others' share of the machine.
+const loadBefore = loadavg()[0]?.toFixed(1);
 measurePipeline(warmUpMs);
 const rows = [row('frame -> trade -> records, no broker', measurePipeline(measureMs))];
 const program: string[] = [];
@@ -150,11 +152,12 @@ if (servers) {
 }
 
 const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, Linux ${release()}`;
+const input = noRecordings ? 'Generated frames' : 'Recorded frames, 9,757 trades of BTCUSDT';
 const page = `# Benchmarks
 
 Written by \`node bench/worker.ts\`: commit ${commit}, Node ${process.version}, ${machine}.
-${noRecordings ? 'Generated frames.' : 'Recorded frames: 9,757 trades of BTCUSDT.'} One run each, on one thread; broker
-and other work shared the machine.
+${input}; one run each, on one thread, the broker on the same machine.
+Load before: ${loadBefore}; whatever else the machine did makes these figures worse.
 
 | one core, flat out | trades/s | CPU us/trade |
 |---|---|---|
