@@ -28,8 +28,8 @@ const alias = join(interfaceFolder, 'ifalias');
 /** In the command line of the holder, whatever checkout it belongs to. */
 const holdCommand = 'test/cluster/local/inside.sh hold';
 const holdMs = 5_000;
-/** The kernel frees a pod's cgroup some time after its last process. */
-const cgroupMs = 10_000;
+/** The kernel frees interfaces and cgroups some time after their last process. */
+const freeMs = 10_000;
 
 /** The old ones must be closed. */
 export async function openNamespaces(folders: Folders, layout: Layout): Promise<void> {
@@ -82,8 +82,12 @@ export async function killInside(state: string, layout: Layout, name: string): P
 export async function closeNamespaces(state: string): Promise<void> {
   await end(clusterProcesses(state));
   if (clusterProcesses().length > 0) return;
-  if (existsSync(interfaceFolder)) await run(['ip', 'link', 'delete', hostInterface]);
-  await until("the pods' cgroups to be free", cgroupMs, () => {
+  // The kernel takes it away with the namespace, some time after the last process: then the command fails, and all is well.
+  await until(`the interface ${hostInterface} to be gone`, freeMs, async () => {
+    if (existsSync(interfaceFolder)) await run(['ip', 'link', 'delete', hostInterface]);
+    return true;
+  });
+  await until("the pods' cgroups to be free", freeMs, () => {
     removeCgroup(cgroup);
     return cgroupFolders(cgroup).length === 0 ? true : undefined;
   });
