@@ -51,7 +51,7 @@ function print({ cluster, services }: BedRecord): number {
   console.log(`broker    ${services.bootstrapServers}\nregistry  ${services.schemaRegistryUrl}`);
   if (cluster) {
     console.log(
-      `cluster   ${cluster.name}; NodePorts at ${cluster.nodeAddress}, pods reach this machine at ${cluster.hostAddress}`,
+      `cluster   ${cluster.name}; NodePorts at ${cluster.nodeAddress}; for pods this machine is ${cluster.hostAddress}`,
     );
     console.log(
       `export KUBECONFIG=${cluster.kubeconfig} PATH=${folder(cluster.kubectl)}:${folder(cluster.helm)}:$PATH`,

@@ -10,6 +10,7 @@ import { helm } from './artifacts.ts';
 import { cgroupFolders } from './cgroups.ts';
 import { type Access, type Cluster, chooseCluster, createCluster } from './cluster.ts';
 import { buildCgroup, endOwnDocker } from './docker.ts';
+import { goOnPath } from './go.ts';
 import { provideImages } from './images.ts';
 import { withLock } from './lock.ts';
 import { inspectMachine } from './machine.ts';
@@ -30,7 +31,7 @@ export function up(store: Store, env: Record<string, string | undefined>): Promi
     store.reporter.print(`  cluster: ${choice.cluster} (${choice.why})`);
     await refuseOthers(store);
     await ensurePackages(store.reporter, neededPackages(choice.cluster));
-    requireGo();
+    requireGo(await goOnPath());
     const cluster = await createCluster(choice.cluster, store);
     await cluster.refuseTaken?.();
     const [helmFolder, archive] = await buildAll(store, cluster);
@@ -59,7 +60,7 @@ export function build(store: Store, env: Record<string, string | undefined>): Pr
     const choice = chooseCluster(env.K2_CLUSTER, await inspectMachine());
     if (choice.cluster === null) throw new Error(choice.why);
     await ensurePackages(store.reporter, neededPackages(choice.cluster));
-    requireGo();
+    requireGo(await goOnPath());
     await buildAll(store, await createCluster(choice.cluster, store));
   });
 }

@@ -1,4 +1,5 @@
-// Cgroups that the bed makes and must take away: in version 1 one in each controller's hierarchy, in version 2 one in all.
+// Cgroups that the bed makes and must take away: in version 1 one in each controller's hierarchy, in version 2 one
+// in all.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

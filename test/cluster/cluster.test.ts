@@ -24,7 +24,8 @@ describe('the choice of a cluster', () => {
   test('says what is missing', () => {
     const { why } = chooseCluster(undefined, { ...nothing, linux: true });
     expect(why).toBe(
-      'No Kubernetes can run here: the local cluster needs root, and a kind cluster needs a running Docker daemon and kind on PATH.',
+      'No Kubernetes can run here: the local cluster needs root, ' +
+        'and a kind cluster needs a running Docker daemon and kind on PATH.',
     );
     expect(chooseCluster('local', { ...everything, namespaces: false }).why).toContain('namespaces (unshare)');
   });

@@ -70,7 +70,9 @@ export function chooseCluster(wanted: string | undefined, machine: Machine): Cho
     return { cluster: 'local', why: wanted ? 'K2_CLUSTER=local' : 'root and namespaces are here' };
   return {
     cluster: null,
-    why: `No Kubernetes can run here: the local cluster needs ${missing.join(' and ')}, and a kind cluster needs a running Docker daemon and kind on PATH.`,
+    why:
+      `No Kubernetes can run here: the local cluster needs ${missing.join(' and ')}, ` +
+      'and a kind cluster needs a running Docker daemon and kind on PATH.',
   };
 }
 

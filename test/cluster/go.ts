@@ -1,7 +1,5 @@
 // Go programs that the test bed runs, each from a module of its own under test/cluster, so that go.sum pins every byte.
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Artifact } from './artifact.ts';
 import { run } from './command.ts';
 
@@ -20,10 +18,13 @@ export interface GoProgram {
   tryOut: readonly string[];
 }
 
-const goVersion = promisify(execFile)('go', ['env', 'GOVERSION', 'GOARCH']).then(
-  ({ stdout }) => stdout.trim().replaceAll('\n', ' '),
-  () => 'none',
-);
+/** "go1.26.8"; undefined where there is no Go. */
+export async function goOnPath(): Promise<string | undefined> {
+  return run(['go', 'env', 'GOVERSION']).then(
+    (version) => version.trim(),
+    () => undefined,
+  );
+}
 
 /** A static executable at `<folder>/<name>`. */
 export async function goArtifact(program: GoProgram): Promise<Artifact> {
@@ -31,9 +32,14 @@ export async function goArtifact(program: GoProgram): Promise<Artifact> {
   return {
     name: program.name,
     title: program.title,
-    whatNext: 'Go 1.25 or newer must be on PATH and its module proxy reachable; then run the same command again.',
+    whatNext: 'Go 1.26 or newer must be on PATH and its module proxy reachable; then run the same command again.',
     files: [program.module],
-    values: { go: await goVersion, ldflags, package: program.package ?? '.', links: program.links?.join(' ') ?? '' },
+    values: {
+      go: `${await goOnPath()} ${process.arch}`,
+      ldflags,
+      package: program.package ?? '.',
+      links: program.links?.join(' ') ?? '',
+    },
     async build(folder, step) {
       const out = join(folder, program.name);
       const command = ['go', 'build', '-trimpath', '-buildvcs=false', '-v', '-ldflags', ldflags, '-o', out];

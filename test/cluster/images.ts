@@ -30,7 +30,7 @@ async function images(store: Store): Promise<Artifact> {
   const ignore = join(checkout, '.dockerignore');
   return {
     name: 'images',
-    title: `Images of controller, worker and simulator, by ${running ? 'the running Docker daemon' : 'a Docker daemon of our own'}`,
+    title: `Images of controller, worker and simulator, by ${running ? 'the running' : 'our own'} Docker daemon`,
     whatNext: 'the log has the output of docker build; docker.io must be installed, or a Docker daemon running.',
     files: [...new Set([...files, ...(existsSync(ignore) ? [ignore] : [])])],
     values: { base: base === undefined ? 'from a container registry' : basename(base) },

@@ -37,6 +37,9 @@ const forLocal: SystemPackage[] = [
   { name: 'openssl', why: "makes the cluster's certificates", proof: 'openssl' },
 ];
 
+/** Of go 1.x: what go.mod of helm, the newest of the modules, asks for. */
+const leastGoMinor = 26;
+
 /** Of the whole bed, or of broker and registry alone. */
 export function neededPackages(cluster: Cluster['name'] | null): SystemPackage[] {
   if (cluster === null) return forServices;
@@ -47,11 +50,18 @@ export function missingPackages(needed: readonly SystemPackage[]): SystemPackage
   return needed.filter(({ proof }) => (proof.startsWith('/') ? !existsSync(proof) : !isOnPath(proof)));
 }
 
-/** What there is no right package for: Debian's Go is too old for the module versions that are pinned here. */
-export function requireGo(): void {
-  if (isOnPath('go')) return;
+/**
+ * Debian's Go is too old for the module versions that are pinned here, so no package is installed for it.
+ * @param version what `go env GOVERSION` prints, "go1.26.8"; undefined where there is no Go
+ * @throws Error that says what to install
+ */
+export function requireGo(version: string | undefined): void {
+  const [, major, minor] = /^go(\d+)\.(\d+)/.exec(version ?? '') ?? [];
+  if (Number(major) > 1 || Number(minor) >= leastGoMinor) return;
+  const found = version === undefined ? 'Go is not on PATH' : `Go on PATH is ${version}`;
   throw new Error(
-    'Go 1.26 or newer is not on PATH: install it from https://go.dev/doc/install (Debian bookworm has an older one)',
+    `${found}, and Kubernetes is built with it: install Go 1.${leastGoMinor} or newer from https://go.dev/doc/install ` +
+      '(the package of Debian and Ubuntu is too old)',
   );
 }
 
@@ -60,7 +70,8 @@ export async function ensurePackages(reporter: Reporter, needed: readonly System
   const missing = missingPackages(needed);
   if (missing.length === 0) return;
   const names = missing.map(({ name }) => name);
-  const byHand = `run \`apt-get install --no-install-recommends ${names.join(' ')}\` as root (Debian or Ubuntu), or install the like`;
+  const command = `apt-get install --no-install-recommends ${names.join(' ')}`;
+  const byHand = `run \`${command}\` as root (Debian or Ubuntu), or install the like`;
   for (const { name, why } of missing) reporter.print(`    ${name}: ${why}`);
   await step(reporter, `System packages: ${names.length} to install`, byHand, async (current) => {
     if (process.getuid?.() !== 0 || !isOnPath('apt-get'))

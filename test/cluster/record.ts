@@ -38,7 +38,8 @@ export async function removeBed(state: string): Promise<void> {
 export function refuseOtherCheckout(bed: BedRecord | undefined, checkout: string, pid: number | undefined): void {
   if (!bed || pid === undefined || bed.checkout === checkout || !existsSync(bed.checkout)) return;
   throw new Error(
-    `the test bed is up for another checkout, ${bed.checkout} (process ${pid}): use it there, or run \`make down\` there first`,
+    `the test bed is up for another checkout, ${bed.checkout} (process ${pid}): ` +
+      'use it there, or run `make down` there first',
   );
 }
 

@@ -8,7 +8,7 @@ const pollMs = 50;
 export class Hopeless extends Error {}
 
 /**
- * Looks until `look` gives something else than undefined. An error counts as "not yet", and is the cause of the last one.
+ * Looks until `look` gives something else than undefined; an error counts as "not yet", and is told in the end.
  * @param what completes "waited in vain for"
  * @throws Error after `limitMs`; at once what `look` throws, if it is Hopeless
  */

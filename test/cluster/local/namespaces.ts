@@ -82,7 +82,7 @@ export async function killInside(state: string, layout: Layout, name: string): P
 export async function closeNamespaces(state: string): Promise<void> {
   await end(clusterProcesses(state));
   if (clusterProcesses().length > 0) return;
-  // The kernel takes it away with the namespace, some time after the last process: then the command fails, and all is well.
+  // The kernel takes it away with the namespace, perhaps between the two lines below: then it is gone at the next look.
   await until(`the interface ${hostInterface} to be gone`, freeMs, async () => {
     if (existsSync(interfaceFolder)) await run(['ip', 'link', 'delete', hostInterface]);
     return true;
