@@ -26,11 +26,12 @@ const loopback = '127.0.0.1';
 /** Everything up, the images loaded; at once what is up already. */
 export function up(store: Store, env: Record<string, string | undefined>): Promise<BedRecord> {
   return alone(store, async () => {
-    const choice = chooseCluster(env.K2_CLUSTER, await inspectMachine());
+    const machine = await inspectMachine();
+    const choice = chooseCluster(env.K2_CLUSTER, machine);
     if (choice.cluster === null) throw new Error(choice.why);
     store.reporter.print(`  cluster: ${choice.cluster} (${choice.why})`);
     await refuseOthers(store);
-    await ensurePackages(store.reporter, neededPackages(choice.cluster));
+    await ensurePackages(store.reporter, neededPackages(choice.cluster, machine.docker));
     requireGo(await goOnPath());
     const cluster = await createCluster(choice.cluster, store);
     await cluster.refuseTaken?.();
@@ -57,9 +58,10 @@ export function up(store: Store, env: Record<string, string | undefined>): Promi
 /** All that `up` would build, and nothing started. */
 export function build(store: Store, env: Record<string, string | undefined>): Promise<void> {
   return alone(store, async () => {
-    const choice = chooseCluster(env.K2_CLUSTER, await inspectMachine());
+    const machine = await inspectMachine();
+    const choice = chooseCluster(env.K2_CLUSTER, machine);
     if (choice.cluster === null) throw new Error(choice.why);
-    await ensurePackages(store.reporter, neededPackages(choice.cluster));
+    await ensurePackages(store.reporter, neededPackages(choice.cluster, machine.docker));
     requireGo(await goOnPath());
     await buildAll(store, await createCluster(choice.cluster, store));
   });
@@ -72,7 +74,7 @@ export function services(store: Store): Promise<BedRecord> {
     const running = await readBed(store.folders.state);
     if (running && servicesLive(running)) return running;
     if (running) await downAll(store);
-    await ensurePackages(store.reporter, neededPackages(null));
+    await ensurePackages(store.reporter, neededPackages(null, false));
     const { pids, ...urls } = await startServices(store, { address: loopback });
     const bed = { checkout: store.folders.checkout, cluster: null, services: urls, servicePids: pids };
     await writeBed(store.folders.state, bed);

@@ -13,8 +13,9 @@ describe('system packages', () => {
   });
 
   test('broker and registry alone need less than the local cluster', () => {
-    const names = (cluster: 'local' | null) => neededPackages(cluster).map(({ name }) => name);
+    const names = (cluster: 'local' | null) => neededPackages(cluster, false).map(({ name }) => name);
     expect(names(null)).toEqual(['default-jdk-headless', 'maven']);
+    expect(neededPackages('kind', true)).toEqual(neededPackages(null, true));
     expect(names('local')).toEqual(expect.arrayContaining([...names(null), 'containerd', 'runc', 'debootstrap']));
   });
 

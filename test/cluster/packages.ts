@@ -40,10 +40,13 @@ const forLocal: SystemPackage[] = [
 /** Of go 1.x: what go.mod of helm, the newest of the modules, asks for. */
 const leastGoMinor = 26;
 
-/** Of the whole bed, or of broker and registry alone. */
-export function neededPackages(cluster: Cluster['name'] | null): SystemPackage[] {
-  if (cluster === null) return forServices;
-  return cluster === 'local' ? [...forServices, ...forImages, ...forLocal] : forServices;
+/**
+ * @param cluster null: broker and registry alone
+ * @param docker a Docker daemon runs: with it, a kind cluster needs none of the programs under it
+ */
+export function neededPackages(cluster: Cluster['name'] | null, docker: boolean): SystemPackage[] {
+  if (cluster === null || (cluster === 'kind' && docker)) return forServices;
+  return [...forServices, ...forImages, ...forLocal];
 }
 
 export function missingPackages(needed: readonly SystemPackage[]): SystemPackage[] {

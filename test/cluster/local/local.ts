@@ -14,7 +14,7 @@ import { until } from '../until.ts';
 import { dnsReadyPort, hostAddress, nodeAddress, nodeName, proxyHealthPort } from './addresses.ts';
 import { apiGet, type NodeObject } from './api.ts';
 import { makeCertificates } from './certificates.ts';
-import { type Component, componentCommands } from './components.ts';
+import { type Component, componentCommands, componentNames } from './components.ts';
 import { pauseImage, writeConfiguration } from './configuration.ts';
 import { type Layout, localLayout } from './layout.ts';
 import * as namespaces from './namespaces.ts';
@@ -139,7 +139,7 @@ export class LocalCluster implements Cluster {
   }
 
   async #isReady(): Promise<boolean> {
-    if (namespaces.namespacesInit(this.#state) === undefined) return false;
+    if (!namespaces.allRunInside(this.#state, this.#layout, componentNames)) return false;
     return this.#nodeIsReady().catch(() => false);
   }
 

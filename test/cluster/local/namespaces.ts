@@ -73,6 +73,15 @@ export async function restartInside(state: string, layout: Layout, name: string)
   await run([...inside(state), script, 'start', layout.run, layout.logs, name], { env: { K2_BED: state } });
 }
 
+/** Whether each of the components lives; a test may have killed one. */
+export function allRunInside(state: string, layout: Layout, names: readonly string[]): boolean {
+  const living = new Set(clusterProcesses(state).map(({ command }) => command));
+  return names.every((name) => {
+    const file = join(layout.run, `${name}.command`);
+    return existsSync(file) && living.has(readFileSync(file, 'utf8').split('\0').join(' ').trim());
+  });
+}
+
 /** SIGKILL: for tests of what a crash of this component does. */
 export async function killInside(state: string, layout: Layout, name: string): Promise<void> {
   await run([...inside(state), script, 'kill', layout.run, name]);
