@@ -1,6 +1,6 @@
 #!/bin/bash
-# dockerd.sh RUN_FOLDER DATA_FOLDER RUNTIME: a Docker daemon in the network, pid and mount namespaces that this script is
-# started in. What it needs to write outside of its two folders it writes into memory, and the network is sealed: packets
+# dockerd.sh RUN_FOLDER DATA_FOLDER RUNTIME: a Docker daemon in the network, pid and mount namespaces that this script
+# is started in. What it writes outside of its two folders it writes into memory, and the network is sealed: packets
 # reach this machine and the containers, anything else is refused at once.
 set -euo pipefail
 run=$1 data=$2 runtime=$3

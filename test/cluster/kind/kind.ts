@@ -1,5 +1,5 @@
-// The cluster of the provider `kind`. This file chooses between its two ways, says which, and lets one process at a time
-// work on the cluster.
+// The cluster of the provider `kind`. This file chooses between its two ways, says which, and lets one process at a
+// time work on the cluster.
 import type { Store } from '../artifact.ts';
 import type { Cluster } from '../cluster.ts';
 import { withLock } from '../lock.ts';

@@ -1,6 +1,6 @@
-// A kind cluster where Docker and a container registry can be reached: kind's own node image, and Redpanda (a broker with
-// a schema registry in it) as a container beside the node. Written by the documentation of both. It cannot run where no
-// container registry is reached, as on the machines it was written on: the workflow that runs it is its only test.
+// A kind cluster where Docker and a container registry can be reached: kind's own node image, and Redpanda (a broker
+// with a schema registry in it) as a container beside the node. Written by the documentation of both. It cannot run
+// where no container registry is reached, as on the machines it was written on: a workflow that can is its only test.
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -59,7 +59,8 @@ async function refuseTaken(store: Store): Promise<void> {
   if (other === undefined) return;
   const { pid, state } = other;
   throw new Error(
-    `the kind cluster of ${dirname(state)} runs on this machine (process ${pid}), and its addresses are fixed: run \`make down\` with K2_STATE=${dirname(state)} first`,
+    `the addresses ${daemon.hostAddress} and ${daemon.nodesRange} are taken by the kind cluster of another test bed ` +
+      `(process ${pid}, state in ${dirname(state)}): run \`make down\` there first, and then this again`,
   );
 }
 
@@ -151,9 +152,10 @@ function leftovers(store: Store): string[] {
 
 async function kindOf(store: Store): Promise<Kind> {
   const program = join(await provide(store, await kindCli()), 'kind');
-  // A proxy in the environment would become the nodes' proxy.
-  const noProxy = { HTTP_PROXY: undefined, HTTPS_PROXY: undefined, http_proxy: undefined, https_proxy: undefined };
-  return { program, env: { DOCKER_HOST: daemon.dockerHost(runFolder(store)), DOCKER_CONTEXT: undefined, ...noProxy } };
+  const docker = { DOCKER_HOST: daemon.dockerHost(runFolder(store)), DOCKER_CONTEXT: undefined };
+  // A proxy named in the environment or in ~/.docker would become the nodes' proxy.
+  const proxies = { HTTP_PROXY: undefined, HTTPS_PROXY: undefined, http_proxy: undefined, https_proxy: undefined };
+  return { program, env: { ...docker, ...proxies, DOCKER_CONFIG: runFolder(store) } };
 }
 
 function accessOf(store: Store, kubectl: string, nodeAddress: string): Access {

@@ -10,7 +10,8 @@ const answerMs = 30_000;
 
 /** The figures of the cluster's DNS, over HTTP with what bash has: a node has no curl. */
 const request = `
-  address=$(kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-system get service kube-dns -o jsonpath={.spec.clusterIP})
+  control="kubectl --kubeconfig /etc/kubernetes/admin.conf --namespace kube-system"
+  address=$($control get service kube-dns -o jsonpath={.spec.clusterIP})
   exec 3<>"/dev/tcp/$address/9153"
   printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3
   grep --quiet coredns_build_info <&3`;

@@ -24,8 +24,8 @@ config() {
     digests+=${digests:+,}\"sha256:$(cat "$part.sha256")\"
     history+=${history:+,}'{"created":"1970-01-01T00:00:00Z"}'
   done
-  printf '{"architecture":"amd64","os":"linux","created":"1970-01-01T00:00:00Z","config":%s,"rootfs":{"type":"layers","diff_ids":[%s]},"history":[%s]}\n' \
-    "$settings" "$digests" "$history"
+  printf '{"architecture":"amd64","os":"linux","created":"1970-01-01T00:00:00Z","config":%s,' "$settings"
+  printf '"rootfs":{"type":"layers","diff_ids":[%s]},"history":[%s]}\n' "$digests" "$history"
 }
 
 # The control plane's image: KUBE under five names, and what kube-proxy calls, with every library of its plugins. One
@@ -70,8 +70,8 @@ make_component_images() {
   config '{"Entrypoint":["/pause"]}' pause > pause.json
   names=$("$kube" kubeadm config images list --kubernetes-version "v$version")
   tags() { grep -E "$1" <<< "$names" | sed 's/.*/"&"/' | paste -sd,; }
-  printf '[{"Config":"control.json","RepoTags":[%s],"Layers":["control.tar"]},{"Config":"coredns.json","RepoTags":[%s],"Layers":["coredns.tar"]},{"Config":"pause.json","RepoTags":[%s],"Layers":["pause.tar"]}]\n' \
-    "$(tags '/kube-|/etcd:')" "$(tags '/coredns:')" "$(tags '/pause:')" > manifest.json
+  entry() { printf '{"Config":"%s.json","RepoTags":[%s],"Layers":["%s.tar"]}' "$1" "$(tags "$2")" "$1"; }
+  echo "[$(entry control '/kube-|/etcd:'),$(entry coredns '/coredns:'),$(entry pause '/pause:')]" > manifest.json
   tar -cf images.tar {control,coredns,pause}.{tar,json} manifest.json
   sed -i "s#PAUSE_IMAGE#$(grep '/pause:' <<< "$names")#" node/etc/containerd/config.toml
 }
@@ -90,7 +90,8 @@ for program in kubeadm kubelet kubectl crictl; do ln -s kube "node/usr/local/bin
 # kind reads the version there.
 echo "v$version" > node/kind/version
 layer node
-config '{"Entrypoint":["/usr/local/bin/node-init"],"StopSignal":"SIGRTMIN+3","Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]}' \
+path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+config '{"Entrypoint":["/usr/local/bin/node-init"],"StopSignal":"SIGRTMIN+3","Env":["PATH='$path'"]}' \
   debian node > config.json
 printf '[{"Config":"config.json","RepoTags":["%s"],"Layers":["debian.tar","node.tar"]}]\n' "$name" > manifest.json
 tar -cf ../node.tar manifest.json config.json debian.tar node.tar
