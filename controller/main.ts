@@ -1,4 +1,6 @@
 // The controller program: reads the environment, builds the parts, watches, works, and ends in order. Composition only.
+import '../runtime/shutdown.ts'; // First: see there.
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';

@@ -1,4 +1,6 @@
 // The worker program: reads the environment, builds the parts, runs the feed, and drains at the end. Composition only.
+import '../runtime/shutdown.ts'; // First: see there.
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseWorkerConfig, unknownVariables, variables, type WorkerConfig } from '../api/worker-config.ts';

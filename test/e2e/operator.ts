@@ -12,7 +12,6 @@ const simulatorNodePort = 30880;
 
 const root = join(import.meta.dirname, '../..');
 
-export const topicRaw = 'market.crypto.trades.binance.raw';
 export const topicNormalized = 'market.crypto.trades.binance';
 
 /** @throws Error with kubectl's words */

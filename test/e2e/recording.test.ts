@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
 import { openBed } from './bed.ts';
 import { expectNormalizedEqual, expectRawEqual } from './comparison.ts';
-import { apply, deleteFeed, manifestOf, settle, waitReady } from './feeds.ts';
+import { apply, deleteFeed, manifestOf, ownTopics, settle, waitReady } from './feeds.ts';
 import { deploySimulator } from './operator.ts';
 import { eventually } from './process.ts';
 
@@ -14,7 +14,7 @@ const folder = process.env.K2_RECORDINGS ?? join(import.meta.dirname, '../../../
 const path = join(folder, 'binance/spot-trade-btcusdt-20240808.jsonl.gz');
 const trades = 9757;
 const name = 'recording';
-const topic = 'recording';
+const { topic, topics } = ownTopics(name);
 
 test('a recorded stream arrives whole: none lost, doubled or altered', async (context) => {
   if (!existsSync(path)) context.skip(`no recording at ${path}: set K2_RECORDINGS to the folder of the recordings`);
@@ -23,7 +23,6 @@ test('a recorded stream arrives whole: none lost, doubled or altered', async (co
   const simulator = await deploySimulator(bed);
   await simulator.reset();
   await simulator.setRate({ tradesPerSecond: 0 });
-  const topics = { raw: { name: `${topic}.raw` }, normalized: { name: topic } };
   await apply(bed, manifestOf(name, { symbols: ['BTCUSDT'], topics }));
   await waitReady(bed, name);
 

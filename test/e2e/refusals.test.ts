@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SimulatorControl } from '../simulator/control.ts';
 import { type Bed, openBed } from './bed.ts';
-import { apply, conditionOf, deleteFeed, getFeed, manifestOf, tryApply, waitReady } from './feeds.ts';
+import { apply, conditionOf, deleteFeed, getFeed, manifestOf, ownTopics, tryApply, waitReady } from './feeds.ts';
 import { deploySimulator, kubectl, namespace } from './operator.ts';
 import { eventually } from './process.ts';
 
@@ -46,7 +46,7 @@ describe('a symbol that the exchange does not list', () => {
   afterAll(async () => deleteFeed(bed, name));
 
   test('is named in the status while the others stream, and no container restarts', async () => {
-    const topics = { raw: { name: 'typo.raw' }, normalized: { name: 'typo' } };
+    const { topics } = ownTopics(name);
     await apply(bed, manifestOf(name, { symbols: ['BTCUSDT', 'BTCUSD'], topics }));
     await eventually('a refused symbol in the status', 60_000, async () => {
       const feed = await getFeed(bed, name);
@@ -73,7 +73,7 @@ describe('a broker that cannot be reached', () => {
   afterAll(async () => deleteFeed(bed, name));
 
   test('is named in the conditions, and the feed recovers by itself once it names one that can', async () => {
-    const topics = { raw: { name: 'lost.raw' }, normalized: { name: 'lost' } };
+    const { topics } = ownTopics(name);
     const kafka = { bootstrapServers: `${bed.hostAddress}:1` };
     await apply(bed, manifestOf(name, { symbols: ['BTCUSDT'], topics, kafka }));
     await eventually('a condition that names the broker', 60_000, async () => {
