@@ -9,7 +9,7 @@ import { run } from '../command.ts';
 import { type BedProcess, bedProcesses, end, isAlive, startDetached } from '../processes.ts';
 import { until } from '../until.ts';
 
-/** Servers on this machine listen here for the pods. This and the next three are in dockerd.sh, too. */
+/** Servers on this machine listen here for the pods. dockerd.sh knows this and the next four, too. */
 export const hostAddress = '10.246.0.1';
 const daemonAddress = '10.246.0.2';
 /** Of the Docker network that kind's nodes are in. */
