@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type SimulatorControl, simulatorControl } from '../simulator/control.ts';
 import type { Bed } from './bed.ts';
-import { run } from './process.ts';
+import { eventually, run } from './process.ts';
 
 /** Where the operator and the feeds live; it enforces the restricted Pod Security profile. */
 export const namespace = 'k2-feeds';
@@ -22,7 +22,10 @@ export function kubectl(bed: Bed, ...args: string[]): Promise<string> {
 export async function deploySimulator(bed: Bed): Promise<SimulatorControl> {
   await kubectl(bed, 'apply', '-f', join(root, 'test/simulator/deploy.yaml'));
   await kubectl(bed, '-n', 'exchange-simulator', 'rollout', 'status', 'deploy/exchange-simulator', '--timeout=120s');
-  return simulatorControl(`http://${bed.nodeAddress}:${simulatorNodePort}`);
+  const simulator = simulatorControl(`http://${bed.nodeAddress}:${simulatorNodePort}`);
+  // A Service's rules follow its ready pods, and nothing says when.
+  await eventually('the simulator at its NodePort', 30_000, () => simulator.state());
+  return simulator;
 }
 
 /** `helm install` (or upgrade) of the chart with the images built from this checkout. */
