@@ -75,6 +75,9 @@ export async function systemSection(bed: Bed): Promise<string> {
   times.sort((a, b) => a - b);
   const seconds = times.map((ms) => (ms / 1000).toFixed(1));
 
+  const range = `${seconds[0]} to ${seconds.at(-1)} s in ${applies} runs`;
+  const firstRecord = `median ${seconds[Math.floor(applies / 2)]} s (${range})`;
+
   await simulator.setRate({ tradesPerSecond: liveTradesPerSecond });
   const { topics } = ownTopics('bench-live');
   await apply(bed, manifestOf('bench-live', { symbols, topics }));
@@ -92,7 +95,7 @@ export async function systemSection(bed: Bed): Promise<string> {
 
 | | |
 |---|---|
-| kubectl apply to first normalized record, ${applies} runs | median ${seconds[Math.floor(applies / 2)]} s (${seconds[0]} to ${seconds.at(-1)} s) |
+| kubectl apply to first normalized record | ${firstRecord} |
 | worker at ${liveTradesPerSecond} trades/s, CPU | ${percent(cpuShare(before.worker, after.worker))} |
 | worker at ${liveTradesPerSecond} trades/s, working set | ${megabytes(after.worker)} |
 | controller with one feed, CPU | ${percent(cpuShare(before.controller, after.controller))} |

@@ -4,7 +4,7 @@
 // dependants state; they have no integrity, because nothing was downloaded to compute it from.
 import { readFileSync, writeFileSync } from 'node:fs';
 
-interface LockEntry {
+export interface LockEntry {
   version?: string;
   dev?: boolean;
   optional?: boolean;
@@ -14,47 +14,53 @@ interface LockEntry {
   bin?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
 }
-interface Lock {
+export interface Lock {
   packages: Record<string, LockEntry>;
 }
 
 const systems = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32'];
 const processors = 'arm64 arm x64 ia32 loong64 mips64el ppc64 riscv64 s390x wasm32 ppc64le armv7'.split(' ');
 
-const path = process.argv[2] ?? 'package-lock.json';
-const lock = JSON.parse(readFileSync(path, 'utf8')) as Lock;
-const added: string[] = [];
-
 /** npm looks a dependency up from its dependant outwards, as Node's module resolution does. */
-function isLocked(dependant: string, name: string): boolean {
+function isLocked(lock: Lock, dependant: string, name: string): boolean {
   for (let at = dependant; ; at = at.slice(0, Math.max(0, at.lastIndexOf('node_modules/') - 1))) {
     if (lock.packages[`${at === '' ? '' : `${at}/`}node_modules/${name}`]) return true;
     if (at === '') return false;
   }
 }
 
-for (const [dependant, entry] of Object.entries(lock.packages)) {
-  for (const [name, range] of Object.entries(entry.optionalDependencies ?? {})) {
-    if (isLocked(dependant, name)) continue;
-    const words = name.split(/[-/]/);
-    const os = systems.filter((system) => words.includes(system));
-    const cpu = processors.filter((processor) => words.includes(processor));
-    if (os.length + cpu.length === 0) throw new Error(`${path}: ${name} is not locked and names no platform`);
-    lock.packages[`node_modules/${name}`] = {
-      version: range.replace(/^[\^~]/, ''),
-      ...(cpu.length > 0 && { cpu }),
-      ...(entry.dev && { dev: true }),
-      optional: true,
-      ...(os.length > 0 && { os }),
-      // npm links a locked package's programs from the lock alone.
-      ...(name.startsWith('node-') && { bin: { node: 'bin/node' } }),
-    };
-    added.push(name);
+/** Entries of optional packages that the lock lacks, by path. @throws Error for one that names no platform */
+export function missingEntries(lock: Lock): Record<string, LockEntry> {
+  const missing: Record<string, LockEntry> = {};
+  for (const [dependant, entry] of Object.entries(lock.packages)) {
+    for (const [name, range] of Object.entries(entry.optionalDependencies ?? {})) {
+      if (isLocked(lock, dependant, name)) continue;
+      const words = name.split(/[-/]/);
+      const os = systems.filter((system) => words.includes(system));
+      const cpu = processors.filter((processor) => words.includes(processor));
+      if (os.length + cpu.length === 0) throw new Error(`${name} is not locked and names no platform`);
+      missing[`node_modules/${name}`] = {
+        version: range.replace(/^[\^~]/, ''),
+        ...(cpu.length > 0 && { cpu }),
+        ...(entry.dev && { dev: true }),
+        optional: true,
+        ...(os.length > 0 && { os }),
+        // npm links a locked package's programs from the lock alone.
+        ...(name.startsWith('node-') && { bin: { node: 'bin/node' } }),
+      };
+    }
   }
+  return missing;
 }
 
-lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1)));
-writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`);
-console.log(
-  `${path}: added ${added.length} packages of other platforms${added.length > 0 ? `: ${added.join(', ')}` : ''}`,
-);
+if (import.meta.main) {
+  const path = 'package-lock.json';
+  const lock = JSON.parse(readFileSync(path, 'utf8')) as Lock;
+  const missing = missingEntries(lock);
+  const entries = Object.entries({ ...lock.packages, ...missing }).sort(([a], [b]) => (a < b ? -1 : 1));
+  writeFileSync(path, `${JSON.stringify({ ...lock, packages: Object.fromEntries(entries) }, null, 2)}\n`);
+  const names = Object.keys(missing).map((name) => name.replace('node_modules/', ''));
+  console.log(
+    `${path}: added ${names.length} packages of other platforms${names.map((name) => `\n  ${name}`).join('')}`,
+  );
+}

@@ -4,12 +4,12 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Store } from './cluster/artifact.ts';
 import { provide } from './cluster/artifact.ts';
 import { helm } from './cluster/artifacts.ts';
 import * as bed from './cluster/bed.ts';
-import { type Choice, chooseCluster } from './cluster/cluster.ts';
+import { type Cluster, chooseCluster } from './cluster/cluster.ts';
 import { inspectMachine, isOnPath } from './cluster/machine.ts';
+import type { BedRecord } from './cluster/record.ts';
 import { StepFailed, step } from './cluster/step.ts';
 import { bedStore, openBed } from './e2e/bed.ts';
 import { installOperator } from './e2e/operator.ts';
@@ -26,6 +26,7 @@ interface Skip {
   why: string;
 }
 
+const store = bedStore(console.log);
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 const skips: Skip[] = [];
 const failures: string[] = [];
@@ -67,11 +68,10 @@ function skip(what: string, why: string): void {
   skips.push({ what, why });
 }
 
-/** Brings real parts up, runs suites on them, and takes the parts away whatever happened. */
-async function on(store: Store, title: string, bringUp: () => Promise<unknown>, suites: () => Promise<void>) {
-  console.log(`\n== bring up: ${title}`);
+/** Runs suites on real parts, and takes the parts away whatever happened. */
+async function on(title: string, suites: () => Promise<void>): Promise<void> {
+  console.log(`\n== on a ${title}`);
   try {
-    await bringUp();
     await suites();
   } catch (error) {
     if (!(error instanceof StepFailed)) console.error(error);
@@ -81,36 +81,43 @@ async function on(store: Store, title: string, bringUp: () => Promise<unknown>, 
   if (left.length > 0) failures.push(`${title}: down left ${left.join(', ')}`);
 }
 
-async function clusterSuites(store: Store, choice: Choice): Promise<void> {
-  if (choice.cluster === null) return skip('suites broker, e2e and kind', choice.why);
-  await on(
-    store,
-    `${choice.cluster} cluster`,
-    () => bed.up(store, { ...process.env, K2_CLUSTER: choice.cluster ?? '' }),
-    async () => {
-      const opened = await openBed();
-      await suite('broker', {
-        K2_TEST_BOOTSTRAP_SERVERS: opened.bootstrapServers,
-        K2_TEST_SCHEMA_REGISTRY_URL: opened.schemaRegistryUrl,
-      });
-      await step(store.reporter, 'Operator: helm install', 'see the words of helm', () => installOperator(opened));
-      await suite('e2e');
-      if (choice.cluster === 'kind') await suite('kind');
-    },
-  );
-  if (choice.cluster === 'local')
-    await on(
-      store,
-      'kind cluster',
-      () => bed.up(store, { ...process.env, K2_CLUSTER: 'kind' }),
-      () => suite('kind'),
+const brokerEnv = ({ services }: BedRecord) => ({
+  K2_TEST_BOOTSTRAP_SERVERS: services.bootstrapServers,
+  K2_TEST_SCHEMA_REGISTRY_URL: services.schemaRegistryUrl,
+});
+
+/** Broker and registry need a JVM only, so they are tested where no cluster can be. */
+async function brokerSuite(why: string): Promise<void> {
+  skip('suites e2e and kind', why);
+  const missing = ['javac', 'mvn'].filter((program) => !isOnPath(program));
+  if (missing.length > 0)
+    return skip('suite broker', `${missing.join(' and ')} not on PATH: a JDK and Maven run Kafka`);
+  await on('broker and registry', async () => suite('broker', brokerEnv(await bed.services(store))));
+}
+
+async function clusterSuites(cluster: Cluster['name']): Promise<void> {
+  const up = (name: Cluster['name']) => bed.up(store, { ...process.env, K2_CLUSTER: name });
+  await on(`${cluster} cluster`, async () => {
+    const record = await up(cluster);
+    await suite('broker', brokerEnv(record));
+    // First of all on a kind cluster: it installs the chart as a new user would.
+    if (cluster === 'kind') await suite('kind');
+    await step(store.reporter, 'Operator: helm install', 'see what helm says', async () =>
+      installOperator(await openBed()),
     );
+    await suite('e2e');
+  });
+  if (cluster !== 'kind')
+    await on('kind cluster', async () => {
+      await up('kind');
+      await suite('kind');
+    });
 }
 
 function summarize(): number {
   const seconds = performance.now() / 1000;
   if (skips.length > 0)
-    console.log(`\nSKIPPED, so nothing was shown of:\n${lines(skips.map(({ what, why }) => `${what}: ${why}`))}`);
+    console.log(`\nSKIPPED, so nothing is known of:\n${lines(skips.map(({ what, why }) => `${what}: ${why}`))}`);
   if (failures.length > 0) console.log(`\nFAILED:\n${lines(failures)}`);
   console.log(`\nmake test took ${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`);
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
@@ -119,17 +126,13 @@ function summarize(): number {
 
 const lines = (texts: string[]) => texts.map((text) => `  ${text}`).join('\n');
 
-const store = bedStore(console.log);
-const hasGo = isOnPath('go');
 await command('format and lint', ['biome', 'check', '--error-on-warnings', '.']);
 await command('types', ['tsc', '--noEmit']);
+const hasGo = isOnPath('go');
 if (!hasGo) skip('chart tests that need helm', 'Go is not on PATH, and helm is built with it');
 await suite('unit', hasGo ? { K2_TEST_HELM: join(await provide(store, await helm()), 'helm') } : {});
-const machine = await inspectMachine();
-await clusterSuites(
-  store,
-  hasGo
-    ? chooseCluster(process.env.K2_CLUSTER, machine)
-    : { cluster: null, why: 'Go 1.26 or newer is not on PATH: Kubernetes is built with it' },
-);
+const choice = chooseCluster(process.env.K2_CLUSTER, await inspectMachine());
+if (!hasGo) await brokerSuite('Go 1.26 or newer is not on PATH: Kubernetes is built with it');
+else if (choice.cluster === null) await brokerSuite(choice.why);
+else await clusterSuites(choice.cluster);
 process.exitCode = summarize();

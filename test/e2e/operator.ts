@@ -28,6 +28,20 @@ export async function deploySimulator(bed: Bed): Promise<SimulatorControl> {
   return simulator;
 }
 
+/** Chart values that name the images built from this checkout. */
+export const imageValues = {
+  'image.registry': '',
+  'image.repository': 'k2-feed-operator/controller',
+  'image.tag': 'dev',
+  'worker.image.registry': '',
+  'worker.image.repository': 'k2-feed-operator/worker',
+  'worker.image.tag': 'dev',
+};
+
+export function toFlags(values: Record<string, string>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => ['--set-string', `${name}=${value}`]);
+}
+
 /** `helm install` (or upgrade) of the chart with the images built from this checkout. */
 export async function installOperator(bed: Bed): Promise<void> {
   await run(bed.kubectl, ['apply', '-f', '-'], {
@@ -38,21 +52,12 @@ export async function installOperator(bed: Bed): Promise<void> {
       metadata: { name: namespace, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
     }),
   });
-  const values = {
-    'kafka.bootstrapServers': bed.bootstrapServers,
-    'schemaRegistry.url': bed.schemaRegistryUrl,
-    'image.registry': '',
-    'image.repository': 'k2-feed-operator/controller',
-    'image.tag': 'dev',
-    'worker.image.registry': '',
-    'worker.image.repository': 'k2-feed-operator/worker',
-    'worker.image.tag': 'dev',
-  };
-  const sets = Object.entries(values).flatMap(([name, value]) => ['--set-string', `${name}=${value}`]);
+  const addresses = { 'kafka.bootstrapServers': bed.bootstrapServers, 'schemaRegistry.url': bed.schemaRegistryUrl };
+  const flags = [...toFlags(addresses), ...toFlags(imageValues)];
   const chart = join(root, 'charts/k2-feed-operator');
   await run(
     bed.helm,
-    ['upgrade', '--install', release, chart, '--namespace', namespace, ...sets, '--wait', '--timeout', '120s'],
+    ['upgrade', '--install', release, chart, '--namespace', namespace, ...flags, '--wait', '--timeout', '120s'],
     { env: { KUBECONFIG: bed.kubeconfig }, timeoutMs: 180_000 },
   );
 }

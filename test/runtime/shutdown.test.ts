@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 const shutdown = new URL('../../runtime/shutdown.ts', import.meta.url).href;
 
-/** Runs a program that prints `up`, is then sent the signals, one for each line it prints, and ends by itself or by them. */
+/** Runs a program that gets one of the signals for each line it prints, and ends by itself or by them. */
 async function exitOf(program: string, signals: NodeJS.Signals[]): Promise<[code: number | null, output: string]> {
   const child = spawn('node', ['--input-type=module', '-e', `import '${shutdown}';\n${program}`]);
   let output = '';
