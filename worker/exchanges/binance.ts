@@ -60,9 +60,14 @@ function parseAnswer(answer: Json): Parsed {
   const requestId = typeof answer.id === 'number' || typeof answer.id === 'string' ? String(answer.id) : null;
   const error = isObject(answer.error) ? answer.error : answer;
   if ('code' in error || 'msg' in error) {
-    return { kind: 'rejected', requestId, why: `${error.msg ?? 'no reason given'} (code ${error.code ?? 'none'})` };
+    return {
+      kind: 'rejected',
+      requestId,
+      symbols: null,
+      why: `${error.msg ?? 'no reason given'} (code ${error.code ?? 'none'})`,
+    };
   }
-  if ('result' in answer && requestId !== null) return { kind: 'subscribed', requestId };
+  if ('result' in answer && requestId !== null) return { kind: 'subscribed', requestId, symbols: null };
   // bookTicker and partial depth have no event type.
   return { kind: 'ignored', what: 'no event type' };
 }
@@ -138,7 +143,15 @@ function parseListings(status: number, body: string): ListingAnswer {
 export const binance: Exchange = {
   webSocketUrl: 'wss://stream.binance.com:9443',
   restUrl: 'https://api.binance.com',
-  limits: { messagesPerSecond: 5, symbolsPerConnection: 1024 },
+  limits: {
+    messagesPerSecond: 5,
+    symbolsPerConnection: 1024,
+    connects: { count: 300, windowMs: 300_000 },
+    lifetimeMs: 24 * 3_600_000,
+  },
+  keepalive: null,
+  continuity: { kind: 'consecutive' },
+  backfill: null,
   // The exchange pings every 20 s: three in a row are missing.
   silenceMsMax: 60_000,
   connectUrl: (webSocketUrl) => `${webSocketUrl}/stream`,

@@ -83,16 +83,16 @@ describe('a trade frame', () => {
 
 describe('other frames', () => {
   test.each([
-    ['an acknowledgement', '{"result":null,"id":1}', { kind: 'subscribed', requestId: '1' }],
+    ['an acknowledgement', '{"result":null,"id":1}', { kind: 'subscribed', requestId: '1', symbols: null }],
     [
       'an error with its request',
       '{"error":{"code":2,"msg":"Invalid request: no params"},"id":7}',
-      { kind: 'rejected', requestId: '7', why: 'Invalid request: no params (code 2)' },
+      { kind: 'rejected', requestId: '7', symbols: null, why: 'Invalid request: no params (code 2)' },
     ],
     [
       'an error without one',
       '{"code":2,"msg":"Invalid request: unknown variant"}',
-      { kind: 'rejected', requestId: null, why: 'Invalid request: unknown variant (code 2)' },
+      { kind: 'rejected', requestId: null, symbols: null, why: 'Invalid request: unknown variant (code 2)' },
     ],
     ['a shutdown', '{"e":"serverShutdown","E":1770123456789}', { kind: 'notice', why: 'serverShutdown' }],
     [
