@@ -60,9 +60,9 @@ const rooms: Room[] = [
   },
   {
     holds: /^worker\/exchanges\//,
-    mayImport: /^worker\/(exchanges\/exchange|trade|json|decimal)\.ts$/,
+    mayImport: /^worker\/(exchanges\/exchange|trade|json|decimal|time)\.ts$/,
     packages: false,
-    words: 'an exchange is data and pure functions: it imports exchange.ts, trade.ts, json.ts and decimal.ts',
+    words: 'an exchange is data and pure functions: it imports exchange.ts, trade.ts, json.ts, decimal.ts and time.ts',
   },
   {
     holds: /^worker\//,
