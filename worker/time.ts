@@ -1,7 +1,7 @@
 // Exchange times as whole milliseconds since 1970, read from their text without passing through a fraction. Finer digits
 // are cut off, not rounded: a trade is never given a millisecond that had not begun.
 
-const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
+const rfc3339 = /^(19[7-9]\d|[2-9]\d{3})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
 const decimalSeconds = /^(\d{1,11})(?:\.(\d{1,9}))?$/;
 const milliseconds = /^\d{1,14}$/;
 
@@ -13,13 +13,14 @@ export function readRfc3339Ms(text: unknown): number | null {
   const match = typeof text === 'string' ? rfc3339.exec(text) : null;
   if (!match) return null;
   const [, year = '', month = '', day = '', hour = '', minute = '', second = '', fraction, zone = ''] = match;
-  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)));
-  // Date.UTC would take February 30 for March 2, and the year 50 for 1950.
-  if (!date.toISOString().startsWith(`${year}-${month}-${day}`)) return null;
+  const dayMs = Date.UTC(Number(year), Number(month) - 1, Number(day));
+  const date = new Date(dayMs);
+  // Date.UTC takes February 30 for March 2.
+  if (date.getUTCDate() !== Number(day) || date.getUTCMonth() !== Number(month) - 1) return null;
   // A leap second is the first second of the next minute, as in POSIX time.
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return null;
   const seconds = (Number(hour) * 60 + Number(minute)) * 60 + Number(second);
-  const ms = date.getTime() + seconds * 1000 + fractionMs(fraction) - offsetMs(zone);
+  const ms = dayMs + seconds * 1000 + fractionMs(fraction) - offsetMs(zone);
   return ms >= 0 ? ms : null;
 }
 
