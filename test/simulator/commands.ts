@@ -1,12 +1,11 @@
 // The control calls themselves, on the parts of one running simulator: what HTTP carries out and tests in process call.
-import type { Binance } from './binance/binance.ts';
-import { binanceListing } from './binance/symbols.ts';
-import type { Clock } from './clock.ts';
 import type { Connection } from './connection.ts';
 import { ControlError } from './control-error.ts';
 import type {
   ConnectionState,
+  FrameFault,
   ListingRequest,
+  MadeTrade,
   ReplayState,
   RestFault,
   SentFrame,
@@ -14,18 +13,19 @@ import type {
   SimulatorControl,
   SimulatorState,
 } from './control-types.ts';
-import { inFewWrites } from './exchange.ts';
-import type { Ledger } from './ledger.ts';
-import type { Market } from './market.ts';
+import { type Exchange, type ExchangeServices, inFewWrites, type Spelling } from './exchange.ts';
+import { listingOf } from './listings.ts';
+import type { TimedOrder } from './market.ts';
 import type { Replay } from './replay.ts';
+import type { RestFaults } from './rest-faults.ts';
+import { shortText } from './text.ts';
 import type { Listing } from './trades.ts';
 
-export interface Parts {
-  clock: Clock;
+export interface Parts extends ExchangeServices {
+  /** As it was asked for: the defaults, and what was set for all exchanges. */
   settings: Settings;
-  ledger: Ledger;
-  market: Market;
-  exchange: Binance;
+  exchanges: Exchange[];
+  restFaults: RestFaults;
   replay: Replay;
   /** The last closed connections, oldest first. */
   closed: ConnectionState[];
@@ -37,7 +37,17 @@ export interface Initial {
   tradesPerSecond: number;
   listings: Listing[];
   settings: Settings;
+  /** In the order of the exchanges. */
+  exchangeSettings: Settings[];
 }
+
+/** How `made` writes without an exchange. */
+const plain: Spelling = {
+  symbol: (listing) => listing.symbol,
+  id: String,
+  price: (_, priceE8) => shortText(priceE8),
+  quantity: (_, quantityE8) => shortText(quantityE8),
+};
 
 export class Commands implements SimulatorControl {
   /** Whether connection attempts are let in. */
@@ -52,8 +62,10 @@ export class Commands implements SimulatorControl {
   }
 
   async state(): Promise<SimulatorState> {
-    const { clock, exchange, ledger, market, replay, settings, closed } = this.#parts;
-    const open = exchange.connections().map((connection) => connection.state(exchange.subscriptions(connection)));
+    const { clock, exchanges, frameFaults, ledger, market, refused, replay, settings, closed } = this.#parts;
+    const open = exchanges.flatMap((exchange) =>
+      exchange.connections().map((connection) => connection.state(exchange.subscriptions(connection))),
+    );
     return {
       nowMs: Math.floor(clock.nowUs() / 1000),
       seed: this.#initial.seed,
@@ -65,6 +77,9 @@ export class Commands implements SimulatorControl {
       connections: [...open, ...closed],
       ledger: ledger.state(),
       replay: replay.state(),
+      clockSkewMs: market.exchangeUs(0) / 1000,
+      refusedSymbols: [...refused],
+      frameFaults: frameFaults.state(),
       settings: { ...settings },
     };
   }
@@ -77,6 +92,26 @@ export class Commands implements SimulatorControl {
       throw new ControlError(507, `the ledger is incomplete: ${kept}, and not the ${framesNotKept} after; ${advice}`);
     }
     yield* this.#parts.ledger.read(filter.connection, filter.symbol);
+  }
+
+  async *made(filter: { symbol?: string; exchange?: string } = {}): AsyncGenerator<MadeTrade> {
+    const { market } = this.#parts;
+    const spelling = filter.exchange === undefined ? plain : this.#exchange(filter.exchange).spelling;
+    if (market.ordersForgotten > 0) {
+      throw new ControlError(507, `made: the times of ${market.ordersForgotten} orders are forgotten; reset earlier`);
+    }
+    for (const { listing, order } of market.made(filter.symbol)) {
+      for (const [fill, quantityE8] of order.quantitiesE8.entries()) {
+        yield {
+          symbol: spelling.symbol(listing),
+          id: spelling.id(order.firstId + fill),
+          price: spelling.price(listing, order.priceE8),
+          quantity: spelling.quantity(listing, quantityE8),
+          takerSide: order.buyerIsMaker ? 'sell' : 'buy',
+          timeUs: order.timeUs,
+        };
+      }
+    }
   }
 
   async setRate({ tradesPerSecond, symbol }: { tradesPerSecond: number | null; symbol?: string }): Promise<void> {
@@ -100,9 +135,9 @@ export class Commands implements SimulatorControl {
 
   async burst({ trades, symbol }: { trades: number; symbol?: string }): Promise<void> {
     this.#requireListed(symbol);
-    const { clock, exchange, market } = this.#parts;
-    inFewWrites(exchange, () =>
-      market.burst(trades, symbol, clock.nowUs(), (listing, order) => exchange.publish(listing, order)),
+    const { clock, market } = this.#parts;
+    inFewWrites(this.connections(), () =>
+      market.burst(trades, symbol, clock.nowUs(), (listing, order) => this.publish(listing, order)),
     );
   }
 
@@ -110,7 +145,7 @@ export class Commands implements SimulatorControl {
     for (const symbol of remove) this.#requireListed(symbol);
     const listings = add.map(({ symbol, baseAsset, quoteAsset, status }) => {
       try {
-        return binanceListing(symbol, { baseAsset, quoteAsset }, status ?? 'TRADING');
+        return listingOf(symbol, { baseAsset, quoteAsset }, status ?? 'TRADING');
       } catch (error) {
         throw new ControlError(400, error instanceof Error ? error.message : String(error));
       }
@@ -134,9 +169,9 @@ export class Commands implements SimulatorControl {
   }
 
   async shutDownConnections({ afterMs }: { afterMs: number }): Promise<void> {
-    const { clock, exchange } = this.#parts;
-    const leaving = exchange.connections();
-    exchange.sendShutdownNotice();
+    const { clock, exchanges } = this.#parts;
+    const leaving = this.connections();
+    for (const exchange of exchanges) exchange.sendShutdownNotice();
     clock.after(afterMs, () => {
       for (const connection of leaving) connection.close(1001, 'Server shutdown');
     });
@@ -144,16 +179,46 @@ export class Commands implements SimulatorControl {
 
   async setSettings(change: Partial<Settings>): Promise<void> {
     Object.assign(this.#parts.settings, change);
-    for (const connection of this.#parts.exchange.connections()) connection.applySettings();
+    for (const exchange of this.#parts.exchanges) Object.assign(exchange.settings, change);
+    for (const connection of this.connections()) connection.applySettings();
   }
 
   async addRestFault(fault: RestFault): Promise<void> {
-    this.#parts.exchange.rest.addFault(fault);
+    this.#parts.restFaults.add(fault);
   }
 
-  async ban({ durationMs, address }: { durationMs: number; address?: string }): Promise<void> {
-    const nowMs = Math.floor(this.#parts.clock.nowUs() / 1000);
-    this.#parts.exchange.rest.weights.ban(address, nowMs + durationMs, nowMs);
+  async addFrameFault(fault: FrameFault): Promise<void> {
+    if (fault.exchange !== undefined) this.#exchange(fault.exchange);
+    this.#parts.frameFaults.add(fault);
+  }
+
+  async refuseSymbols({ symbols }: { symbols: string[] }): Promise<void> {
+    const { refused } = this.#parts;
+    refused.clear();
+    for (const symbol of symbols) refused.add(symbol);
+  }
+
+  async setClockSkew({ ms }: { ms: number }): Promise<void> {
+    this.#parts.market.setClockSkew(ms * 1000);
+  }
+
+  async resetIds({ symbol }: { symbol: string }): Promise<void> {
+    this.#requireListed(symbol);
+    this.#parts.market.resetIds(symbol);
+  }
+
+  async ban({
+    durationMs,
+    address,
+    exchange,
+  }: {
+    durationMs: number;
+    address?: string;
+    exchange?: string;
+  }): Promise<void> {
+    const untilMs = Math.floor(this.#parts.clock.nowUs() / 1000) + durationMs;
+    const banning = exchange === undefined ? this.#parts.exchanges : [this.#exchange(exchange)];
+    for (const one of banning) one.ban(address, untilMs);
   }
 
   async loadRecording(body: Uint8Array): Promise<ReplayState> {
@@ -165,12 +230,18 @@ export class Commands implements SimulatorControl {
   }
 
   async reset(): Promise<void> {
-    const { exchange, replay, ledger, market, settings, closed } = this.#parts;
-    const { listings, tradesPerSecond } = this.#initial;
-    await Promise.all(exchange.connections().map((connection) => connection.cut()));
+    const { exchanges, replay, ledger, market, settings, closed, restFaults, frameFaults, refused } = this.#parts;
+    const { listings, tradesPerSecond, exchangeSettings } = this.#initial;
+    await Promise.all(this.connections().map((connection) => connection.cut()));
     replay.reset();
-    exchange.reset();
+    for (const exchange of exchanges) exchange.reset();
+    for (const [index, exchange] of exchanges.entries()) Object.assign(exchange.settings, exchangeSettings[index]);
+    restFaults.clear();
+    frameFaults.clear();
+    refused.clear();
     ledger.clear();
+    market.forgetMade();
+    market.setClockSkew(0);
     closed.length = 0;
     this.accepting = true;
     Object.assign(settings, this.#initial.settings);
@@ -183,12 +254,29 @@ export class Commands implements SimulatorControl {
     market.setPaused(false);
   }
 
+  /** Open ones of all exchanges. */
+  connections(): Connection[] {
+    return this.#parts.exchanges.flatMap((exchange) => exchange.connections());
+  }
+
+  /** Lets every exchange tell its subscribers. */
+  publish(listing: Listing, order: TimedOrder): void {
+    for (const exchange of this.#parts.exchanges) exchange.publish(listing, order);
+  }
+
+  #exchange(id: string): Exchange {
+    const found = this.#parts.exchanges.find((exchange) => exchange.id === id);
+    if (found) return found;
+    const known = this.#parts.exchanges.map((exchange) => exchange.id).join(', ');
+    throw new ControlError(400, `exchange: '${id}' is not simulated; simulated are ${known}`);
+  }
+
   #list(listings: Listing[]): void {
     for (const listing of listings) this.#parts.market.list(listing, this.#parts.clock.nowUs());
   }
 
   #selected(id: number | undefined): Connection[] {
-    const open = this.#parts.exchange.connections();
+    const open = this.connections();
     const connections = open.filter((connection) => id === undefined || connection.id === id);
     if (id === undefined || connections.length > 0) return connections;
     throw new ControlError(

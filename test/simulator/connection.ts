@@ -4,16 +4,21 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from './clock.ts';
 import type { ConnectionState } from './control-types.ts';
+import type { FrameFaults, OutgoingFrame } from './frame-faults.ts';
+import { FrameWriter } from './frame-writer.ts';
 import type { Ledger } from './ledger.ts';
-import type { Settings } from './settings.ts';
+import { never, type Settings } from './settings.ts';
 
-/** Held frames are written when this many bytes are full. */
-const writeBytes = 32 * 1024;
+/** OKX's, for a connection on which nothing came for 30 seconds; the other exchanges document none. */
+const silenceCode = 4004;
 
 export interface ConnectionContext {
+  /** Which exchange it belongs to. */
+  exchange: string;
   clock: Clock;
   ledger: Ledger;
   settings: Settings;
+  frameFaults: FrameFaults;
 }
 
 export class Connection {
@@ -26,9 +31,9 @@ export class Connection {
   #openedMs: number;
   #closed: { ms: number; code: number; reason: string } | null = null;
   #stalled = false;
-  #holding = false;
-  #held = Buffer.alloc(0);
-  #heldBytes = 0;
+  #writer: FrameWriter;
+  #lastSentMs: number;
+  #lastReceivedMs: number;
   #framesSent = 0;
   #bytesSent = 0;
   #messageTimesUs: number[] = [];
@@ -40,6 +45,7 @@ export class Connection {
   #cancelPing = () => {};
   #cancelPongTimeout = () => {};
   #cancelLifetime = () => {};
+  #cancelSilences = () => {};
 
   constructor(
     id: number,
@@ -55,7 +61,10 @@ export class Connection {
     this.#webSocket = webSocket;
     this.#socket = socket;
     this.#context = context;
+    this.#writer = new FrameWriter(socket);
     this.#openedMs = this.#nowMs();
+    this.#lastSentMs = this.#openedMs;
+    this.#lastReceivedMs = this.#openedMs;
     this.applySettings();
   }
 
@@ -87,51 +96,47 @@ export class Connection {
     this.#cancelLifetime();
     const leftMs = Math.max(0, this.#openedMs + settings.lifetimeMs - this.#nowMs());
     this.#cancelLifetime = clock.after(leftMs, () => this.close(1001, 'Connection lifetime reached'));
+    this.#watchSilence();
   }
 
   /**
-   * Sends a text frame.
-   * @param symbol which trade it is, with its id; null for anything else
+   * Sends a text frame; one with trades may meet a fault first.
+   * @param symbol whose trades are in it, null for anything else
+   * @param id of the first of them; the others follow by one
    * @returns false when it could not be sent: stalled, closing, or the client is too slow
    */
-  send(bytes: Buffer, symbol: string | null, id: number | null): boolean {
+  send(bytes: Buffer, symbol: string | null, id: number | null, trades = 1): boolean {
     if (this.#stalled || this.#webSocket.readyState !== this.#webSocket.OPEN) return false;
     if (this.bytesBuffered > this.#context.settings.bufferBytesMax) {
       this.close(1008, 'Client too slow');
       return false;
     }
-    this.#frame(bytes);
-    this.#framesSent++;
-    this.#bytesSent += bytes.length;
-    this.#context.ledger.append(this.id, symbol, id, bytes);
-    if (symbol === null || id === null) return true;
-    const sent = this.#sent.get(symbol);
-    if (sent) {
-      sent.trades++;
-      sent.lastId = id;
-    } else {
-      this.#sent.set(symbol, { trades: 1, firstId: id, lastId: id });
-    }
+    const frame = { bytes, symbol, id, trades: symbol === null || id === null ? 0 : trades, fault: null };
+    if (frame.trades === 0) this.#put(frame);
+    else this.#context.frameFaults.pass(this, frame, (out) => this.#put(out));
     return true;
+  }
+
+  get exchange(): string {
+    return this.#context.exchange;
+  }
+
+  get isOpen(): boolean {
+    return this.#webSocket.readyState === this.#webSocket.OPEN;
   }
 
   /** What is sent from here to flush() leaves in few writes: one for each frame would cost most of the time. */
   hold(): void {
-    this.#holding = true;
+    this.#writer.hold();
   }
 
   flush(): void {
-    this.#holding = false;
-    if (this.#heldBytes === 0) return;
-    this.#socket.write(this.#held.subarray(0, this.#heldBytes));
-    // The socket may still read what was written, so later frames go behind it.
-    this.#held = this.#held.subarray(this.#heldBytes);
-    this.#heldBytes = 0;
+    this.#writer.flush();
   }
 
   /** Bytes accepted for sending that the operating system has not taken yet. */
   get bytesBuffered(): number {
-    return this.#webSocket.bufferedAmount + this.#heldBytes;
+    return this.#webSocket.bufferedAmount + this.#writer.bytesHeld;
   }
 
   /** Resolves when what is buffered has been written, or the connection has closed. */
@@ -175,6 +180,7 @@ export class Connection {
     const secondAgoUs = this.#context.clock.nowUs() - 1_000_000;
     return {
       connection: this.id,
+      exchange: this.exchange,
       url: this.url,
       address: this.address,
       openedMs: this.#openedMs,
@@ -192,37 +198,43 @@ export class Connection {
     };
   }
 
-  /**
-   * Writes one text frame (RFC 6455, 5.2: unmasked, unfragmented) by ourselves: ws makes two writes of each.
-   * Without compression ws keeps no queue of its own, so its pings and closes go between whole frames.
-   */
-  #frame(bytes: Buffer): void {
-    const size = bytes.length + 10;
-    if (this.#heldBytes + size > this.#held.length) {
-      const holding = this.#holding;
-      this.flush();
-      this.#holding = holding;
-      this.#held = Buffer.allocUnsafe(Math.max(writeBytes, size));
-    }
-    let at = this.#heldBytes;
-    at = this.#held.writeUInt8(0x81, at);
-    if (bytes.length < 126) {
-      at = this.#held.writeUInt8(bytes.length, at);
-    } else if (bytes.length < 65_536) {
-      at = this.#held.writeUInt8(126, at);
-      at = this.#held.writeUInt16BE(bytes.length, at);
+  #put(frame: OutgoingFrame): void {
+    if (this.#stalled || !this.isOpen) return;
+    const { bytes, symbol, id, trades, fault } = frame;
+    this.#writer.write(bytes);
+    this.#lastSentMs = this.#nowMs();
+    this.#framesSent++;
+    this.#bytesSent += bytes.length;
+    this.#context.ledger.append({ connection: this.id, symbol, id, trades, fault, frame: bytes });
+    if (symbol === null || id === null || fault === 'garbage' || fault === 'truncate') return;
+    const sent = this.#sent.get(symbol);
+    if (sent) {
+      sent.trades += trades;
+      sent.lastId = id + trades - 1;
     } else {
-      at = this.#held.writeUInt8(127, at);
-      at = this.#held.writeBigUInt64BE(BigInt(bytes.length), at);
+      this.#sent.set(symbol, { trades, firstId: id, lastId: id + trades - 1 });
     }
-    this.#heldBytes = at + bytes.copy(this.#held, at);
-    if (!this.#holding) this.flush();
+  }
+
+  /** Ends the connection when one side has said nothing for too long; looks again when that may be so. */
+  #watchSilence(): void {
+    this.#cancelSilences();
+    const { clock, settings } = this.#context;
+    const nowMs = this.#nowMs();
+    const leftMs = [
+      this.#messagesReceived === 0 ? this.#openedMs + settings.firstMessageMs - nowMs : never,
+      this.#lastReceivedMs + settings.clientSilenceMs - nowMs,
+      this.#lastSentMs + settings.sendSilenceMs - nowMs,
+    ];
+    if (leftMs.some((ms) => ms <= 0)) this.close(silenceCode, 'No data for too long');
+    else this.#cancelSilences = clock.after(Math.min(...leftMs), () => this.#watchSilence());
   }
 
   /** Counts an incoming message; beyond the limit the connection is closed and the answer is false. */
   #admit(): boolean {
     if (this.#stalled || this.#closed) return false;
     this.#messagesReceived++;
+    this.#lastReceivedMs = this.#nowMs();
     const nowUs = this.#context.clock.nowUs();
     const limit = this.#context.settings.messagesPerSecondMax;
     this.#messageTimesUs.push(nowUs);
@@ -257,6 +269,7 @@ export class Connection {
     this.#cancelPing();
     this.#cancelPongTimeout();
     this.#cancelLifetime();
+    this.#cancelSilences();
     this.#openPings.clear();
   }
 

@@ -2,8 +2,9 @@
 // right.
 
 import { ControlError } from './control-error.ts';
-import type { ListingRequest, RestFault, Settings } from './control-types.ts';
-import { defaultSettings } from './settings.ts';
+import type { FrameFault, ListingRequest, RestFault, Settings } from './control-types.ts';
+import { frameFaultKinds } from './frame-faults.ts';
+import { defaultSettings, never } from './settings.ts';
 
 type Body = Record<string, unknown>;
 
@@ -77,10 +78,13 @@ export function symbolChanges(body: Body): { add: ListingRequest[]; remove: stri
       ...optional(listing, 'status', status),
     };
   });
-  const remove = list(body, 'remove').map((entry) =>
-    typeof entry === 'string' ? entry : refuse('remove', entry, 'a list of symbols'),
+  return { add, remove: texts(body, 'remove') };
+}
+
+export function texts(body: Body, field: string): string[] {
+  return list(body, field).map((entry) =>
+    typeof entry === 'string' ? entry : refuse(field, entry, 'a list of texts'),
   );
-  return { add, remove };
 }
 
 export function restFault(body: Body): RestFault {
@@ -93,8 +97,31 @@ export function restFault(body: Body): RestFault {
   };
 }
 
-/** Timers of Node go no further, milliseconds. */
-const settingMax = 2 ** 31 - 1;
+/** More could not be kept back for `reorder`, nor be sent as one frame: ws takes 100 MiB at most by itself. */
+const faultFramesMax = 100_000;
+const faultBytesMax = 128 * 1024 * 1024;
+
+export const frameFaultFields = [
+  ...['kind', 'frames', 'skip', 'chance', 'delayMs', 'bytes'],
+  ...['exchange', 'connection', 'symbol'],
+];
+
+export function frameFault(body: Body): FrameFault {
+  const kind = frameFaultKinds.find((known) => known === body.kind);
+  if (!kind) return refuse('kind', body.kind, `one of ${frameFaultKinds.join(', ')}`);
+  const upTo = (min: number, max: number) => (of: Body, field: string) => number(of, field, min, max);
+  return {
+    kind,
+    frames: number(body, 'frames', 1, faultFramesMax),
+    ...optional(body, 'skip', upTo(0, 1e9)),
+    ...optional(body, 'chance', upTo(0, 1)),
+    ...optional(body, 'delayMs', upTo(0, dayMs)),
+    ...optional(body, 'bytes', upTo(1, faultBytesMax)),
+    ...optional(body, 'exchange', text),
+    ...optional(body, 'connection', upTo(1, 1e9)),
+    ...optional(body, 'symbol', text),
+  };
+}
 
 export function settingsChange(body: Body): Partial<Settings> {
   const { errorForm, ...numbers } = body;
@@ -102,7 +129,7 @@ export function settingsChange(body: Body): Partial<Settings> {
     refuse('errorForm', errorForm, 'live or documented');
   }
   const change: Body = { ...(errorForm !== undefined && { errorForm }) };
-  for (const field of Object.keys(numbers)) change[field] = number(numbers, field, 0, settingMax);
+  for (const field of Object.keys(numbers)) change[field] = number(numbers, field, 0, never);
   return change;
 }
 

@@ -1,4 +1,4 @@
-// The control interface over HTTP: GET state, sent and health; every other command is a POST with a JSON body.
+// The control interface over HTTP: GET state, sent, made and health; every other command is a POST with a JSON body.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -61,11 +61,28 @@ const commands: Record<string, Command> = {
     fields: ['path', 'status', 'delayMs', 'retryAfterSeconds', 'requests'],
     run: (body, control) => control.addRestFault(input.restFault(body)),
   },
+  'frame-fault': {
+    fields: input.frameFaultFields,
+    run: (body, control) => control.addFrameFault(input.frameFault(body)),
+  },
+  refuse: {
+    fields: ['symbols'],
+    run: (body, control) => control.refuseSymbols({ symbols: input.texts(body, 'symbols') }),
+  },
+  'clock-skew': {
+    fields: ['ms'],
+    run: (body, control) => control.setClockSkew({ ms: input.number(body, 'ms', -dayMs, dayMs) }),
+  },
+  'id-reset': {
+    fields: ['symbol'],
+    run: (body, control) => control.resetIds({ symbol: input.text(body, 'symbol') }),
+  },
   ban: {
-    fields: ['durationMs', 'address'],
+    fields: ['durationMs', 'address', 'exchange'],
     run(body, control) {
       const durationMs = input.number(body, 'durationMs', 0, 3 * dayMs);
-      return control.ban({ durationMs, ...input.optional(body, 'address', input.text) });
+      const exchange = input.optional(body, 'exchange', input.text);
+      return control.ban({ durationMs, ...input.optional(body, 'address', input.text), ...exchange });
     },
   },
   replay: { fields: ['speed'], run: (body, control) => control.replay({ speed: input.speed(body) }) },
@@ -101,12 +118,13 @@ async function route(
   if (request.method === 'GET' && name === 'health') return sendJson(response, 200, { ok: true });
   if (request.method === 'GET' && name === 'state') return sendJson(response, 200, await control.state());
   if (request.method === 'GET' && name === 'sent') return sendLedger(response, url.searchParams, control);
+  if (request.method === 'GET' && name === 'made') return sendMade(response, url.searchParams, control);
   if (request.method === 'POST' && name === 'recording') {
     return sendJson(response, 200, await control.loadRecording(await readAll(request, recordingBytesMax)));
   }
   const command = commands[name];
   if (!command) {
-    const known = ['GET health, state, sent', `POST recording, ${Object.keys(commands).join(', ')}`].join('; ');
+    const known = ['GET health, state, sent, made', `POST recording, ${Object.keys(commands).join(', ')}`].join('; ');
     throw new ControlError(404, `/control/${name}: is unknown; known are ${known}`);
   }
   if (request.method !== 'POST') throw new ControlError(405, `/control/${name}: is a command; use POST`);
@@ -115,7 +133,7 @@ async function route(
   sendJson(response, 200, result ?? { ok: true });
 }
 
-/** One line a frame: `{"connection":1,"symbol":"BTCUSDT","id":3735683259,"frame":"..."}`. */
+/** One line a frame: `{"connection":1,"symbol":"BTCUSDT","id":3735683259,"trades":1,"fault":null,"frame":"..."}`. */
 async function sendLedger(response: ServerResponse, query: URLSearchParams, control: SimulatorControl): Promise<void> {
   const filter = { connection: query.get('connection'), symbol: query.get('symbol') };
   if (filter.connection !== null && !/^\d+$/.test(filter.connection)) {
@@ -126,8 +144,21 @@ async function sendLedger(response: ServerResponse, query: URLSearchParams, cont
     ...(filter.symbol !== null && { symbol: filter.symbol }),
     partial: query.get('partial') === 'true',
   });
-  const iterator = frames[Symbol.asyncIterator]();
-  // The first step fails where the ledger is incomplete, while the status can still say so.
+  await sendLines(response, frames);
+}
+
+/** One line a trade. */
+function sendMade(response: ServerResponse, query: URLSearchParams, control: SimulatorControl): Promise<void> {
+  const [symbol, exchange] = [query.get('symbol'), query.get('exchange')];
+  return sendLines(
+    response,
+    control.made({ ...(symbol !== null && { symbol }), ...(exchange !== null && { exchange }) }),
+  );
+}
+
+async function sendLines(response: ServerResponse, items: AsyncIterable<unknown>): Promise<void> {
+  const iterator = items[Symbol.asyncIterator]();
+  // The first step fails where something is missing, while the status can still say so.
   const first = await iterator.next();
   response.writeHead(200, { 'content-type': 'application/jsonl' });
   async function* lines() {

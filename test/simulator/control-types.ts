@@ -1,12 +1,15 @@
 // What the control interface takes and answers: shared by the server in the simulator and the client in tests.
+import type { FrameFault, FrameFaultState } from './frame-faults.ts';
 import type { LedgerState, SentFrame } from './ledger.ts';
 import type { SymbolActivity } from './market.ts';
 import type { Settings } from './settings.ts';
 
-export type { LedgerState, SentFrame, Settings, SymbolActivity };
+export type { FrameFault, FrameFaultState, LedgerState, SentFrame, Settings, SymbolActivity };
 
 export interface ConnectionState {
   connection: number;
+  /** Which exchange it is connected to. */
+  exchange: string;
   /** Path and query with which it was opened. */
   url: string;
   address: string;
@@ -51,7 +54,24 @@ export interface SimulatorState {
   connections: ConnectionState[];
   ledger: LedgerState;
   replay: ReplayState;
+  clockSkewMs: number;
+  refusedSymbols: string[];
+  /** The last 100 ordered, with how often each hit. */
+  frameFaults: FrameFaultState[];
+  /** The defaults and what was set; exchanges have defaults of their own beside them. */
   settings: Settings;
+}
+
+/** A trade as it is in truth, whoever heard of it. */
+export interface MadeTrade {
+  symbol: string;
+  /** Digits; with the exchange's own where one was asked for, as are symbol, price and quantity. */
+  id: string;
+  price: string;
+  quantity: string;
+  takerSide: 'buy' | 'sell';
+  /** By the exchange's clock, microseconds since 1970. */
+  timeUs: number;
 }
 
 export interface ListingRequest {
@@ -63,7 +83,7 @@ export interface ListingRequest {
 }
 
 export interface RestFault {
-  /** Path it applies to; absent: all of the exchange's REST. */
+  /** Path it applies to, with or without the exchange before it: `/kraken/0/public/Trades`; absent: all REST. */
   path?: string;
   /** Answer this status; absent: the answer is only delayed. */
   status?: number;
@@ -78,6 +98,12 @@ export interface SimulatorControl {
   state(): Promise<SimulatorState>;
   /** What was sent, in order. @throws Error when the ledger was full, unless `partial`. */
   sent(filter?: { connection?: number; symbol?: string; partial?: boolean }): AsyncIterable<SentFrame>;
+  /**
+   * Every trade since the start or the last reset, by symbol and in the order of making.
+   * @param filter `symbol` as the market has it; `exchange`: spelled as there
+   * @throws Error when it was more than 2,000,000 orders a symbol
+   */
+  made(filter?: { symbol?: string; exchange?: string }): AsyncIterable<MadeTrade>;
   /** In total, shared equally; or of one symbol, where null returns it to the shared rate. */
   setRate(request: { tradesPerSecond: number | null; symbol?: string }): Promise<void>;
   pause(): Promise<void>;
@@ -98,8 +124,16 @@ export interface SimulatorControl {
   shutDownConnections(request: { afterMs: number }): Promise<void>;
   setSettings(request: Partial<Settings>): Promise<void>;
   addRestFault(request: RestFault): Promise<void>;
-  /** Bans an address, by default all of them, from REST: 418. */
-  ban(request: { durationMs: number; address?: string }): Promise<void>;
+  /** What happens to the next frames with trades; see FrameFault. The first fault that hits a frame has it. */
+  addFrameFault(request: FrameFault): Promise<void>;
+  /** Subscriptions to these are refused from now on, in the exchange's words; those of before are given back. */
+  refuseSymbols(request: { symbols: string[] }): Promise<void>;
+  /** The exchanges' clock is that much ahead of ours: times of trades, frames and REST from now on. */
+  setClockSkew(request: { ms: number }): Promise<void>;
+  /** The symbol's ids begin again far below. */
+  resetIds(request: { symbol: string }): Promise<void>;
+  /** Bans an address, by default all of them, from REST, by default everywhere: Binance says 418. */
+  ban(request: { durationMs: number; address?: string; exchange?: string }): Promise<void>;
   /** jsonl or gzip of it; at most 64 MiB. */
   loadRecording(body: Uint8Array): Promise<ReplayState>;
   /** 1: as recorded; N: that many times faster; flat: as fast as the slowest receiver takes it. Once per recording. */

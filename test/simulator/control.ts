@@ -1,5 +1,5 @@
 // The control calls over HTTP, for tests that do not run in the simulator's process.
-import type { ReplayState, SentFrame, SimulatorControl, SimulatorState } from './control-types.ts';
+import type { MadeTrade, ReplayState, SentFrame, SimulatorControl, SimulatorState } from './control-types.ts';
 
 export type * from './control-types.ts';
 
@@ -29,7 +29,11 @@ export function simulatorControl(url: string): SimulatorControl {
       if (symbol !== undefined) query.set('symbol', symbol);
       if (partial) query.set('partial', 'true');
       const { body } = await call('GET', `sent?${query}`);
-      if (body) yield* parseLines(body);
+      if (body) yield* parseLines<SentFrame>(body, 'sent');
+    },
+    async *made(filter = {}) {
+      const { body } = await call('GET', `made?${new URLSearchParams(filter)}`);
+      if (body) yield* parseLines<MadeTrade>(body, 'made');
     },
     setRate: (request) => command('rate', request),
     pause: () => command('pause'),
@@ -42,6 +46,10 @@ export function simulatorControl(url: string): SimulatorControl {
     shutDownConnections: (request) => command('server-shutdown', request),
     setSettings: (request) => command('settings', request),
     addRestFault: (request) => command('rest-fault', request),
+    addFrameFault: (request) => command('frame-fault', request),
+    refuseSymbols: (request) => command('refuse', request),
+    setClockSkew: (request) => command('clock-skew', request),
+    resetIds: (request) => command('id-reset', request),
     ban: (request) => command('ban', request),
     loadRecording: async (body) =>
       (await (await call('POST', 'recording', new Uint8Array(body))).json()) as ReplayState,
@@ -58,7 +66,7 @@ function sentence(text: string): string {
   }
 }
 
-async function* parseLines(body: ReadableStream<Uint8Array>): AsyncGenerator<SentFrame> {
+async function* parseLines<T>(body: ReadableStream<Uint8Array>, what: string): AsyncGenerator<T> {
   let rest = '';
   for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + chunk).split('\n');
@@ -66,5 +74,5 @@ async function* parseLines(body: ReadableStream<Uint8Array>): AsyncGenerator<Sen
     for (const line of lines) yield JSON.parse(line);
   }
   if (rest !== '')
-    throw new Error(`simulator GET /control/sent: the answer ended in the middle of a line: ${rest.slice(0, 100)}`);
+    throw new Error(`simulator GET /control/${what}: the answer ended in the middle of a line: ${rest.slice(0, 100)}`);
 }

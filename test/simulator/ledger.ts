@@ -1,13 +1,14 @@
 // What was sent, by connection and in order, byte for byte. Bounded: beyond the bound nothing more is kept, and every
 // reader is told.
+import { type FrameFaultKind, frameFaultKinds } from './frame-faults.ts';
 
 /** Chunks are allocated whole; one is small against the bound and large against a frame. */
 const chunkBytes = 1024 * 1024;
 /**
  * Before each frame in its chunk: length, connection, symbol (index + 1, 0: none), each 32 bits; id as a double (NaN:
- * none).
+ * none); trades and fault (index + 1, 0: none), each 32 bits.
  */
-const headerBytes = 20;
+const headerBytes = 28;
 
 export interface LedgerState {
   frames: number;
@@ -22,6 +23,10 @@ export interface SentFrame {
   connection: number;
   symbol: string | null;
   id: number | null;
+  /** How many trades it has: from `id` on, each by one; 0 for what is not a trade. */
+  trades: number;
+  /** The ordered fault that it met; what the client got is `frame`, whatever symbol and id say it was. */
+  fault: FrameFaultKind | null;
   frame: string;
 }
 
@@ -38,7 +43,7 @@ export class Ledger {
     this.#bytesMax = bytesMax;
   }
 
-  append(connection: number, symbol: string | null, id: number | null, frame: Buffer): void {
+  append({ connection, symbol, id, trades, fault, frame }: Omit<SentFrame, 'frame'> & { frame: Buffer }): void {
     const size = headerBytes + frame.length;
     if (this.#framesNotKept > 0 || this.#bytes + size > this.#bytesMax) {
       this.#framesNotKept++;
@@ -54,6 +59,8 @@ export class Ledger {
     bytes.writeUInt32LE(connection, used + 4);
     bytes.writeUInt32LE(symbol === null ? 0 : this.#indexOf(symbol) + 1, used + 8);
     bytes.writeDoubleLE(id ?? Number.NaN, used + 12);
+    bytes.writeUInt32LE(trades, used + 20);
+    bytes.writeUInt32LE(fault === null ? 0 : frameFaultKinds.indexOf(fault) + 1, used + 24);
     frame.copy(bytes, used + headerBytes);
     chunk.used += size;
     this.#bytes += size;
@@ -72,6 +79,8 @@ export class Ledger {
           connection: bytes.readUInt32LE(at + 4),
           symbol: this.#symbols[bytes.readUInt32LE(at + 8) - 1] ?? null,
           id: Number.isNaN(id) ? null : id,
+          trades: bytes.readUInt32LE(at + 20),
+          fault: frameFaultKinds[bytes.readUInt32LE(at + 24) - 1] ?? null,
         };
         const isWanted = connection === undefined || connection === sent.connection;
         if (isWanted && (symbol === undefined || symbol === sent.symbol)) {

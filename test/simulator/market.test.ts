@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseListing } from './binance/symbols.ts';
+import { parseListing } from './listings.ts';
 import { Market, type TimedOrder } from './market.ts';
 
 const secondUs = 1_000_000;
@@ -95,7 +95,42 @@ describe('the schedule', () => {
       expect(tradesOf(market, symbol)).toBeGreaterThanOrEqual(500);
       expect(tradesOf(market, symbol)).toBeLessThan(521);
     }
-    expect(new Set(orders.map((order) => order.timeUs))).toEqual(new Set([startUs]));
+    const newest = Math.max(...orders.map((order) => order.timeUs));
+    expect(newest - startUs).toBeLessThan(1000 * orders.length);
+  });
+
+  test('gives every order of a symbol its own time, so that history can be paged by it', () => {
+    const { market } = marketOf(0, 'BTCUSDT');
+    const orders: TimedOrder[] = [];
+    for (let count = 0; count < 2; count++) market.burst(500, 'BTCUSDT', startUs, (_, order) => orders.push(order));
+    expect(new Set(orders.map((order) => order.timeUs)).size).toBe(orders.length);
+    expect(orders.every((order, index) => order.timeUs > (orders[index - 1]?.timeUs ?? 0))).toBe(true);
+  });
+
+  test('shows the time of a clock that is ahead or was set back, and still finds what was when', () => {
+    const { market } = marketOf(0, 'BTCUSDT');
+    const orders: TimedOrder[] = [];
+    for (const skewUs of [0, 5 * secondUs, -5 * secondUs]) {
+      market.setClockSkew(skewUs);
+      market.burst(1, 'BTCUSDT', startUs, (_, order) => orders.push(order));
+    }
+    const firsts = orders.map((order) => order.timeUs - startUs);
+    expect(firsts).toEqual([0, 5 * secondUs, -5 * secondUs]);
+    expect(market.aggregateIdAt('BTCUSDT', startUs + secondUs)).toBe(orders[1]?.aggregateId);
+  });
+
+  test('keeps what it made, across a reset of its ids and the end of a listing', () => {
+    const { market } = marketOf(0, 'BTCUSDT');
+    const orders: TimedOrder[] = [];
+    const burst = () => market.burst(100, 'BTCUSDT', startUs, (_, order) => orders.push(order));
+    burst();
+    market.resetIds('BTCUSDT');
+    burst();
+    expect(orders.at(-1)?.firstId).toBeLessThan(200);
+    market.unlist('BTCUSDT');
+    expect([...market.made('BTCUSDT')].map(({ order }) => order)).toEqual(orders);
+    market.forgetMade();
+    expect([...market.made(undefined)]).toEqual([]);
   });
 
   test('goes on with its ids when a symbol comes back', () => {

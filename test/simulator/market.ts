@@ -1,8 +1,8 @@
 // When trades happen: every symbol has its own schedule by elapsed time, so a slow machine is late but not slower on
 // average. Keeps when each taker order was, so that REST can answer any trade again.
+import { OrderHistory, type TimedOrder, timedOrders } from './order-history.ts';
 import {
   blockOf,
-  blockOfAggregate,
   firstAggregateIdOf,
   firstBlock,
   type Listing,
@@ -14,15 +14,14 @@ import {
 
 /** A scheduler that is later than this skips the rest, so that a stopped process does not answer with a flood. */
 const catchUpUsMax = 2_000_000;
-/** Orders per symbol whose time is kept, 8 bytes each: the oldest eighth is forgotten beyond it. */
-const orderTimesMax = 2_000_000;
+/** Between two orders of a burst, so that a page of REST trades never ends within one millisecond. */
+const burstStepUs = 4;
+/** Ids begin here after a reset: lower than any first block, and not 0, which some clients take for none. */
+const resetBlock = 1;
 /** Blocks of 32 trades before the start that REST knows: a client that looks back finds something. */
 const blocksBeforeStart = 320;
 
-/** A taker order with the time at which it matched, microseconds since 1970. */
-export interface TimedOrder extends TakerOrder {
-  timeUs: number;
-}
+export type { TimedOrder };
 
 export type Publish = (listing: Listing, order: TimedOrder) => void;
 
@@ -49,9 +48,7 @@ interface Book {
   trades: number;
   firstId: number | null;
   lastId: number | null;
-  /** Times of the orders from `timesFrom` (an aggregate id) on. */
-  times: number[];
-  timesFrom: number;
+  history: OrderHistory;
 }
 
 export class Market {
@@ -61,6 +58,9 @@ export class Market {
   #tradesPerSecond: number;
   #paused = false;
   #skippedUs = 0;
+  #skewUs = 0;
+  /** Whether the exchange's clock was never set back. */
+  #isRising = true;
 
   constructor(seed: string, tradesPerSecond: number) {
     this.#seed = seed;
@@ -80,10 +80,11 @@ export class Market {
     const timesFrom = firstAggregateIdOf(block - blocksBeforeStart);
     const before = firstAggregateIdOf(block) - timesFrom;
     // Before the start, orders were 100 ms apart.
-    const times = Array.from({ length: before }, (_, index) => nowUs - (before - index) * 100_000);
+    const times = Array.from({ length: before }, (_, index) => this.exchangeUs(nowUs) - (before - index) * 100_000);
     const orders = takerOrders(seed, listing, block);
-    const book = { listing, seed, ownRate: null, dueUs: null, block, orders, next: 0 };
-    this.#books.set(listing.symbol, { ...book, trades: 0, firstId: null, lastId: null, times, timesFrom });
+    const idle = { ownRate: null, dueUs: null, next: 0, trades: 0, firstId: null, lastId: null };
+    const history = new OrderHistory(timesFrom, times);
+    this.#books.set(listing.symbol, { ...idle, listing, seed, block, orders, history });
   }
 
   unlist(symbol: string): void {
@@ -119,6 +120,27 @@ export class Market {
     for (const book of this.#books.values()) book.dueUs = null;
   }
 
+  /** The time that the exchange's own clock shows. */
+  exchangeUs(nowUs: number): number {
+    return nowUs + this.#skewUs;
+  }
+
+  /** From here on the exchanges' clock is that much ahead of ours; of trades already made nothing changes. */
+  setClockSkew(skewUs: number): void {
+    if (skewUs < this.#skewUs) this.#isRising = false;
+    this.#skewUs = skewUs;
+  }
+
+  /** Lets the symbol's ids begin again, far below all that it had. */
+  resetIds(symbol: string): void {
+    const book = this.#books.get(symbol);
+    if (!book) return;
+    book.block = resetBlock;
+    book.orders = takerOrders(book.seed, book.listing, book.block);
+    book.next = 0;
+    book.history.beginEra(firstAggregateIdOf(resetBlock));
+  }
+
   /**
    * Publishes that many trades now, whatever the rate, also while paused: whole orders, so up to 20 more of a symbol.
    */
@@ -126,10 +148,10 @@ export class Market {
     const books = this.#trading().filter((book) => symbol === undefined || book.listing.symbol === symbol);
     const share = Math.ceil(trades / Math.max(1, books.length));
     const ends = new Map(books.map((book) => [book, book.trades + share]));
-    while (ends.size > 0) {
+    for (let step = 0; ends.size > 0; step++) {
       for (const [book, end] of ends) {
         if (book.trades >= end) ends.delete(book);
-        else publish(book.listing, this.#take(book, nowUs));
+        else publish(book.listing, this.#take(book, nowUs + step * burstStepUs));
       }
     }
   }
@@ -162,20 +184,34 @@ export class Market {
   ordersFrom(symbol: string, aggregateId: number, ordersMax: number): TimedOrder[] {
     const book = this.#books.get(symbol);
     if (!book) return [];
-    const result: TimedOrder[] = [];
-    const end = book.timesFrom + book.times.length;
-    let block = -1;
-    let orders: TakerOrder[] = [];
-    for (let id = Math.max(aggregateId, book.timesFrom); id < end && result.length < ordersMax; id++) {
-      if (blockOfAggregate(id) !== block) {
-        block = blockOfAggregate(id);
-        orders = takerOrders(book.seed, book.listing, block);
-      }
-      const order = orders[id - firstAggregateIdOf(block)];
-      const timeUs = book.times[id - book.timesFrom];
-      if (order && timeUs !== undefined) result.push({ ...order, timeUs });
+    const { from, end } = book.history;
+    const first = Math.max(aggregateId, from);
+    const ids = Array.from({ length: Math.max(0, Math.min(ordersMax, end - first)) }, (_, index) => first + index);
+    return [
+      ...timedOrders(
+        book.seed,
+        book.listing,
+        ids.map((id) => ({ aggregateId: id, timeUs: book.history.timeUs(id) ?? 0 })),
+      ),
+    ];
+  }
+
+  /** Every order since the start or forgetMade(), whether or not anybody listened, by symbol. */
+  *made(symbol: string | undefined): Generator<{ listing: Listing; order: TimedOrder }> {
+    for (const book of this.#all()) {
+      const { listing, history } = book;
+      if (symbol !== undefined && listing.symbol !== symbol) continue;
+      for (const order of timedOrders(book.seed, listing, history.made())) yield { listing, order };
     }
-    return result;
+  }
+
+  /** Orders that made() leaves out because the memory for them was full. */
+  get ordersForgotten(): number {
+    return this.#all().reduce((sum, book) => sum + book.history.ordersForgotten, 0);
+  }
+
+  forgetMade(): void {
+    for (const book of this.#all()) book.history.forgetMade();
   }
 
   /** The aggregate id of the order that holds a trade, or would hold it. */
@@ -188,16 +224,7 @@ export class Market {
 
   /** The first aggregate id at or after a time. */
   aggregateIdAt(symbol: string, timeUs: number): number {
-    const book = this.#books.get(symbol);
-    if (!book) return 0;
-    let low = 0;
-    let high = book.times.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((book.times[middle] ?? 0) < timeUs) low = middle + 1;
-      else high = middle;
-    }
-    return book.timesFrom + low;
+    return this.#books.get(symbol)?.history.firstAt(timeUs, this.#isRising) ?? 0;
   }
 
   /** One more than the newest aggregate id, and one more than the newest trade id. */
@@ -233,6 +260,10 @@ export class Market {
     return Math.round(this.#skippedUs / 1000);
   }
 
+  #all(): Book[] {
+    return [...this.#books.values(), ...this.#unlisted.values()];
+  }
+
   #trading(): Book[] {
     return [...this.#books.values()].filter((book) => book.listing.status === 'TRADING');
   }
@@ -257,13 +288,10 @@ export class Market {
       book.orders = takerOrders(book.seed, book.listing, book.block);
       book.next = 0;
     }
-    if (book.times.length === orderTimesMax) {
-      book.times.splice(0, orderTimesMax / 8);
-      book.timesFrom += orderTimesMax / 8;
-    }
-    // A burst takes the present; the schedule may lag behind it.
-    const matchedUs = Math.max(timeUs, book.times.at(-1) ?? 0);
-    book.times.push(matchedUs);
+    // A burst takes the present; the schedule may lag behind it. Only a clock that was set back makes times fall.
+    const exchangeUs = this.exchangeUs(timeUs);
+    const matchedUs = this.#isRising ? Math.max(exchangeUs, book.history.lastUs + 1) : exchangeUs;
+    book.history.append(matchedUs);
     book.trades += order.quantitiesE8.length;
     book.firstId ??= order.firstId;
     book.lastId = order.firstId + order.quantitiesE8.length - 1;

@@ -1,9 +1,24 @@
 // Plays a recording once: at its own pace, faster, or as fast as the slowest receiver takes it.
 import type { Clock } from './clock.ts';
+import type { Connection } from './connection.ts';
 import { ControlError } from './control-error.ts';
 import type { ReplayState } from './control-types.ts';
-import type { Exchange } from './exchange.ts';
 import { parseRecording, type RecordedFrame } from './recording.ts';
+
+export interface Receivers {
+  /** Null for what is not a trade. */
+  symbol: string | null;
+  id: number | null;
+  /** With the bytes that the connection's form of the protocol has for the frame. */
+  connections: { connection: Connection; bytes: Buffer }[];
+}
+
+/** The exchange whose recordings are played. */
+export interface Stage {
+  /** Who is subscribed to a recorded frame, and what it is. */
+  receivers(frame: RecordedFrame): Receivers;
+  connections(): Connection[];
+}
 
 /** Frames between two looks at the sockets: few enough to keep answering, enough to fill a packet. */
 const batchFrames = 256;
@@ -11,15 +26,15 @@ const batchFrames = 256;
 const bufferedBytesMax = 1024 * 1024;
 
 export class Replay {
-  #exchange: Exchange;
+  #stage: Stage;
   #clock: Clock;
   #frames: RecordedFrame[] = [];
   #state: ReplayState = { phase: 'none', frames: 0, framesPlayed: 0, sent: 0, unsubscribed: 0 };
   /** Changes when a recording is loaded or dropped; a run that sees it changed ends. */
   #generation = 0;
 
-  constructor(exchange: Exchange, clock: Clock) {
-    this.#exchange = exchange;
+  constructor(stage: Stage, clock: Clock) {
+    this.#stage = stage;
     this.#clock = clock;
   }
 
@@ -57,12 +72,12 @@ export class Replay {
       if (generation !== this.#generation) return;
       this.#play(frame, isFlat);
     }
-    for (const connection of this.#exchange.connections()) connection.flush();
+    for (const connection of this.#stage.connections()) connection.flush();
     this.#state.phase = 'done';
   }
 
   #play(frame: RecordedFrame, isFlat: boolean): void {
-    const { symbol, id, connections } = this.#exchange.receivers(frame);
+    const { symbol, id, connections } = this.#stage.receivers(frame);
     if (connections.length === 0) this.#state.unsubscribed++;
     for (const { connection, bytes } of connections) {
       if (isFlat) connection.hold();
@@ -91,7 +106,7 @@ export class Replay {
 
   /** Lets the sockets write, and waits for those that are behind. */
   async #breathe(): Promise<void> {
-    const connections = this.#exchange.connections();
+    const connections = this.#stage.connections();
     for (const connection of connections) connection.flush();
     await new Promise<void>((resolve) => setImmediate(resolve));
     const behind = connections.filter((connection) => connection.bytesBuffered > bufferedBytesMax);

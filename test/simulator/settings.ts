@@ -1,4 +1,5 @@
-// The exchange's own limits and rhythms, as Binance documents them; a test may shorten them while the simulator runs.
+// The limits and rhythms of an exchange; a test may shorten them while the simulator runs. The defaults are those that
+// Binance documents; every other exchange says what differs.
 // https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md#general-wss-information
 
 export interface Settings {
@@ -7,6 +8,16 @@ export interface Settings {
   pongTimeoutMs: number;
   /** How long a connection may last. */
   lifetimeMs: number;
+  /** How long a new connection may wait with its first message. */
+  firstMessageMs: number;
+  /** How long a client may say nothing at all. */
+  clientSilenceMs: number;
+  /** How long a connection may live on which there is nothing to send. */
+  sendSilenceMs: number;
+  /** Between two heartbeats, where the protocol has them. */
+  heartbeatMs: number;
+  /** Trades that are sent at once on subscribing, where the protocol has a snapshot. */
+  snapshotTrades: number;
   /** Messages from the client per second and connection: pings, pongs and requests count. */
   messagesPerSecondMax: number;
   streamsPerConnectionMax: number;
@@ -28,10 +39,18 @@ export interface Settings {
   errorForm: 'live' | 'documented';
 }
 
+/** Timers of Node go no further, milliseconds: for an exchange that has no such rule. */
+export const never = 2 ** 31 - 1;
+
 export const defaultSettings: Settings = {
   pingIntervalMs: 20_000,
   pongTimeoutMs: 60_000,
   lifetimeMs: 24 * 3_600_000,
+  firstMessageMs: never,
+  clientSilenceMs: never,
+  sendSilenceMs: never,
+  heartbeatMs: 1000,
+  snapshotTrades: 0,
   messagesPerSecondMax: 5,
   streamsPerConnectionMax: 1024,
   connectsMax: 300,

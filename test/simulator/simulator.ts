@@ -1,18 +1,20 @@
-// The simulator as a whole: one HTTP server, and behind it the market, the exchange it speaks for, and the control
+// The simulator as a whole: one HTTP server, and behind it the market, the exchanges it speaks for, and the control
 // interface.
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Binance } from './binance/binance.ts';
-import { parseListing } from './binance/symbols.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Commands } from './commands.ts';
-import { refuseUpgrade } from './connection.ts';
+import { type Connection, refuseUpgrade } from './connection.ts';
 import { handleControl } from './control-server.ts';
 import type { ConnectionState, Settings, SimulatorControl } from './control-types.ts';
-import { type Exchange, inFewWrites } from './exchange.ts';
+import { inFewWrites } from './exchange.ts';
+import { createExchanges, type Exchanges, routeOf } from './exchanges.ts';
+import { FrameFaults } from './frame-faults.ts';
 import { Ledger } from './ledger.ts';
+import { parseListing } from './listings.ts';
 import { Market } from './market.ts';
 import { Replay } from './replay.ts';
+import { RestFaults } from './rest-faults.ts';
 import { defaultSettings } from './settings.ts';
 
 export interface SimulatorOptions {
@@ -34,7 +36,7 @@ export interface Simulator extends SimulatorControl {
   port: number;
   /** `http://127.0.0.1:<port>`: REST and control. */
   url: string;
-  /** `ws://127.0.0.1:<port>`, to be followed by /stream or /ws. */
+  /** `ws://127.0.0.1:<port>`, to be followed by the exchange and its own path: /kraken/v2; or by /stream or /ws. */
   webSocketUrl: string;
   close(): Promise<void>;
 }
@@ -60,23 +62,37 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const settings = { ...defaultSettings, ...options.settings };
   const ledger = new Ledger(ledgerBytesMax);
   const market = new Market(seed, tradesPerSecond);
+  const frameFaults = new FrameFaults(seed, clock);
+  const refused = new Set<string>();
   const closed: ConnectionState[] = [];
-  const exchange = new Binance(market, { clock, ledger, settings }, (connection, subscriptions) => {
-    closed.push(connection.state(subscriptions));
-    if (closed.length > closedConnectionsMax) closed.shift();
-  });
-  const replay = new Replay(exchange, clock);
-  const initial = { seed, tradesPerSecond, listings: symbols.map(parseListing), settings: { ...settings } };
-  const commands = new Commands({ clock, settings, ledger, market, exchange, replay, closed }, initial);
+  let lastConnection = 0;
+  const services = {
+    ...{ clock, ledger, market, frameFaults, refused },
+    nextConnection: () => ++lastConnection,
+    onClosed(connection: Connection, subscriptions: string[]) {
+      closed.push(connection.state(subscriptions));
+      if (closed.length > closedConnectionsMax) closed.shift();
+    },
+  };
+  const exchanges = createExchanges(services, options.settings ?? {});
+  const replay = new Replay(exchanges.first, clock);
+  const initial = {
+    ...{ seed, tradesPerSecond, settings: { ...settings } },
+    listings: symbols.map(parseListing),
+    exchangeSettings: exchanges.all.map((exchange) => ({ ...exchange.settings })),
+  };
+  const restFaults = new RestFaults();
+  const parts = { ...services, settings, exchanges: exchanges.all, restFaults, replay, closed };
+  const commands = new Commands(parts, initial);
 
-  const server = serve(exchange, commands);
+  const server = serve(exchanges, commands, restFaults, clock);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ port: options.port ?? 0, host: options.host }, resolve);
   });
   const cancelTicks = clock.every(tickMs, () => {
-    inFewWrites(exchange, () =>
-      market.advance(clock.nowUs(), tradesPerTickMax, (listing, order) => exchange.publish(listing, order)),
+    inFewWrites(commands.connections(), () =>
+      market.advance(clock.nowUs(), tradesPerTickMax, (listing, order) => commands.publish(listing, order)),
     );
   });
 
@@ -84,7 +100,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const close = async (): Promise<void> => {
     cancelTicks();
     replay.reset();
-    await Promise.all(exchange.connections().map((connection) => connection.cut()));
+    await Promise.all(commands.connections().map((connection) => connection.cut()));
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();
@@ -94,20 +110,37 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   return Object.assign(commands, { port, url, webSocketUrl, close });
 }
 
-function serve(exchange: Exchange, commands: Commands): Server {
+function serve(exchanges: Exchanges, commands: Commands, restFaults: RestFaults, clock: Clock): Server {
   const server = createServer((request, response) => {
     const url = urlOf(request);
-    if (url?.pathname.startsWith('/control/')) void handleControl(request, url, response, commands);
-    else if (url && exchange.owns(url.pathname)) exchange.request(request, url, response);
-    else response.writeHead(404, { 'content-type': 'text/plain' }).end(`no such page: ${request.url}\n`);
+    if (url?.pathname.startsWith('/control/')) {
+      void handleControl(request, url, response, commands);
+      return;
+    }
+    const route = url && routeOf(exchanges, url.pathname);
+    if (!url || !route) {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end(`no such page: ${request.url}\n`);
+      return;
+    }
+    const fault = restFaults.take([url.pathname, route.path]);
+    url.pathname = route.path;
+    const respond = () => route.exchange.request(request, url, response, fault);
+    if (fault?.delayMs) clock.after(fault.delayMs, respond);
+    else respond();
   });
   server.on('upgrade', (request, socket, head) => {
     // Clients that vanish are part of the play.
     socket.on('error', () => socket.destroy());
     const url = urlOf(request);
-    if (!commands.accepting) refuseUpgrade(socket, '503 Service Unavailable');
-    else if (url && exchange.owns(url.pathname)) exchange.upgrade(request, url, socket, head);
-    else refuseUpgrade(socket, '404 Not Found');
+    const route = url && routeOf(exchanges, url.pathname);
+    if (!commands.accepting) {
+      refuseUpgrade(socket, '503 Service Unavailable');
+    } else if (url && route) {
+      url.pathname = route.path;
+      route.exchange.upgrade(request, url, socket, head);
+    } else {
+      refuseUpgrade(socket, '404 Not Found');
+    }
   });
   return server;
 }

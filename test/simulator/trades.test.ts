@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseListing } from './binance/symbols.ts';
+import { parseListing } from './listings.ts';
 import { firstBlock, symbolSeed, type TakerOrder, takerOrders } from './trades.ts';
 
 const listing = parseListing('BTCUSDT');

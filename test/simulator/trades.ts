@@ -44,6 +44,9 @@ export function symbolSeed(seed: string, symbol: string): number {
   return h >>> 0;
 }
 
+/** A number in [0, 1), the same for the same three. */
+export const draw = (seed: number, a: number, b: number): number => hash(seed, a, b) / 0x100000000;
+
 /** The block a simulation starts with: ids of nine or ten digits, as long-lived symbols have them. */
 export function firstBlock(seed: number): number {
   return 10_000_000 + (hash(seed, 1, 1) % 100_000_000);

@@ -2,91 +2,86 @@
 // https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
-import { Connection, type ConnectionContext, refuseUpgrade } from '../connection.ts';
-import type { Exchange, Receivers } from '../exchange.ts';
+import { type Connection, type ConnectionContext, refuseUpgrade } from '../connection.ts';
+import type { RestFault } from '../control-types.ts';
+import type { Exchange, ExchangeServices, Spelling } from '../exchange.ts';
+import { type Client, Hub } from '../hub.ts';
 import type { Market, TimedOrder } from '../market.ts';
 import type { RecordedFrame } from '../recording.ts';
+import type { Receivers } from '../replay.ts';
+import { defaultSettings, type Settings } from '../settings.ts';
 import type { Listing } from '../trades.ts';
-import { aggregatePayload, envelope, inUnit, type TimeUnit, tradePayload } from './frames.ts';
+import { aggregatePayload, decimalText, envelope, inUnit, type TimeUnit, tradePayload } from './frames.ts';
 import { recordedForms } from './recorded.ts';
 import { errorText, parseRequest, resultText, tooManySubscriptions } from './requests.ts';
 import { RestServer, timeUnit } from './rest-server.ts';
 
-interface Client {
-  connection: Connection;
-  streams: Set<string>;
+interface StreamClient extends Client {
   /** Events in the envelope that names their stream. */
   combined: boolean;
   unit: TimeUnit;
 }
 
-/** A request with 1,024 stream names is about 40 kB; the exchange's own limit is not documented. */
-const messageBytesMax = 1024 * 1024;
-
-/** Addresses whose attempts are remembered; beyond it all are forgotten. */
-const addressesMax = 10_000;
-
 export class Binance implements Exchange {
-  readonly rest: RestServer;
-  #webSockets = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    autoPong: false,
-    maxPayload: messageBytesMax,
-  });
-  #clients = new Map<Connection, Client>();
-  #subscribers = new Map<string, Set<Client>>();
+  readonly id = 'binance';
+  readonly settings: Settings;
+  readonly spelling: Spelling = {
+    symbol: (listing) => listing.symbol,
+    id: String,
+    price: (_, priceE8) => decimalText(priceE8),
+    quantity: (_, quantityE8) => decimalText(quantityE8),
+  };
+  #rest: RestServer;
+  #hub: Hub<StreamClient>;
   #streamNames = new Map<string, { trade: string; aggregate: string }>();
-  #attempts = new Map<string, number[]>();
+  #market: Market;
   #context: ConnectionContext;
-  #onClosed: (connection: Connection, subscriptions: string[]) => void;
-  #lastConnection = 0;
+  #refused: Set<string>;
 
-  constructor(
-    market: Market,
-    context: ConnectionContext,
-    onClosed: (connection: Connection, subscriptions: string[]) => void,
-  ) {
-    this.#context = context;
-    this.#onClosed = onClosed;
-    this.rest = new RestServer(market, context.clock, context.settings);
+  constructor(services: ExchangeServices, settings: Partial<Settings>) {
+    this.settings = { ...defaultSettings, ...settings };
+    this.#context = { ...services, exchange: this.id, settings: this.settings };
+    this.#hub = new Hub(this.#context, services);
+    this.#market = services.market;
+    this.#refused = services.refused;
+    this.#rest = new RestServer(services.market, services.clock, this.settings);
   }
 
   owns(path: string): boolean {
     return path === '/stream' || path === '/ws' || path.startsWith('/ws/') || path.startsWith('/api/v3/');
   }
 
-  request(request: IncomingMessage, url: URL, response: ServerResponse): void {
-    this.rest.request(request, url, response);
+  request(request: IncomingMessage, url: URL, response: ServerResponse, fault: RestFault | undefined): void {
+    this.#rest.request(request, url, response, fault);
   }
 
   upgrade(request: IncomingMessage, url: URL, socket: Duplex, head: Buffer): void {
-    const address = request.socket.remoteAddress ?? '';
     const unit = timeUnit(url.searchParams.get('timeUnit'));
     const streams = streamsOf(url);
-    const limits = this.#context.settings;
-    if (!this.#admitAttempt(address)) {
-      refuseUpgrade(socket, '429 Too Many Requests', { 'retry-after': Math.ceil(limits.connectWindowMs / 1000) });
-    } else if (unit === null || streams === null || new Set(streams).size > limits.streamsPerConnectionMax) {
+    if (unit === null || streams === null || new Set(streams).size > this.settings.streamsPerConnectionMax) {
       refuseUpgrade(socket, '400 Bad Request');
-    } else {
-      this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        this.#connected(webSocket, socket, request.url ?? '/', address, url.pathname === '/stream', unit, streams);
-      });
+      return;
     }
+    const join = (connection: Connection): StreamClient => {
+      const client = { connection, topics: new Set<string>(), combined: url.pathname === '/stream', unit };
+      for (const stream of streams) this.#hub.subscribe(client, stream);
+      return client;
+    };
+    this.#hub.upgrade(request, socket, head, join, (client, text) =>
+      client.connection.send(Buffer.from(this.#answer(client, text)), null, null),
+    );
   }
 
   publish(listing: Listing, order: TimedOrder): void {
     const names = this.#namesOf(listing.symbol);
-    const traders = this.#subscribers.get(names.trade);
+    const traders = this.#hub.subscribers(names.trade);
     if (traders) {
       for (let fill = 0; fill < order.quantitiesE8.length; fill++) {
         const payload = (unit: TimeUnit) => tradePayload(listing.symbol, order, fill, unit);
         this.#send(traders, names.trade, payload, listing.symbol, order.firstId + fill);
       }
     }
-    const aggregators = this.#subscribers.get(names.aggregate);
+    const aggregators = this.#hub.subscribers(names.aggregate);
     if (aggregators) {
       const payload = (unit: TimeUnit) => aggregatePayload(listing.symbol, order, unit);
       // Aggregates have an id space of their own; a ledger that mixed both would mislead.
@@ -96,7 +91,7 @@ export class Binance implements Exchange {
 
   receivers(frame: RecordedFrame): Receivers {
     const forms = recordedForms(frame.text);
-    const clients = forms ? this.#subscribers.get(forms.stream) : undefined;
+    const clients = forms ? this.#hub.subscribers(forms.stream) : undefined;
     if (!forms || !clients) return { symbol: null, id: null, connections: [] };
     const connections = [...clients].map((client) => ({
       connection: client.connection,
@@ -106,66 +101,49 @@ export class Binance implements Exchange {
   }
 
   sendShutdownNotice(): void {
-    const nowUs = this.#context.clock.nowUs();
-    for (const client of this.#clients.values()) {
+    const nowUs = this.#market.exchangeUs(this.#context.clock.nowUs());
+    for (const client of this.#hub.clients()) {
       const payload = `{"e":"serverShutdown","E":${inUnit(nowUs, client.unit)}}`;
       client.connection.send(Buffer.from(client.combined ? envelope('!serverShutdown', payload) : payload), null, null);
     }
   }
 
   connections(): Connection[] {
-    return [...this.#clients.keys()];
+    return this.#hub.connections();
   }
 
   subscriptions(connection: Connection): string[] {
-    return [...(this.#clients.get(connection)?.streams ?? [])];
+    return this.#hub.subscriptions(connection);
+  }
+
+  ban(address: string | undefined, untilMs: number): void {
+    this.#rest.weights.ban(address, untilMs, Math.floor(this.#context.clock.nowUs() / 1000));
   }
 
   reset(): void {
-    this.rest.reset();
-    this.#attempts.clear();
+    this.#rest.reset();
+    this.#hub.reset();
   }
 
-  #connected(
-    webSocket: WebSocket,
-    socket: Duplex,
-    url: string,
-    address: string,
-    combined: boolean,
-    unit: TimeUnit,
-    streams: string[],
-  ): void {
-    const connection = new Connection(++this.#lastConnection, webSocket, socket, url, address, this.#context);
-    const client: Client = { connection, streams: new Set(), combined, unit };
-    this.#clients.set(connection, client);
-    for (const stream of streams) this.#subscribe(client, stream);
-    connection.start(
-      (text) => connection.send(Buffer.from(this.#answer(client, text)), null, null),
-      () => {
-        const subscriptions = [...client.streams];
-        for (const stream of subscriptions) this.#unsubscribe(client, stream);
-        this.#clients.delete(connection);
-        this.#onClosed(connection, subscriptions);
-      },
-    );
-  }
-
-  #answer(client: Client, text: string): string {
-    const { errorForm, streamsPerConnectionMax } = this.#context.settings;
+  #answer(client: StreamClient, text: string): string {
+    const { errorForm, streamsPerConnectionMax } = this.settings;
     const request = parseRequest(text);
     switch (request.method) {
       case 'SUBSCRIBE': {
         const { code, message } = tooManySubscriptions;
-        const wanted = new Set([...client.streams, ...request.streams]);
+        const refused = request.streams.find((stream) => this.#refused.has(stream.split('@')[0]?.toUpperCase() ?? ''));
+        if (refused !== undefined) return errorText(2, `Invalid request: ${refused}`, request.id, errorForm);
+        const wanted = new Set([...client.topics, ...request.streams]);
         if (wanted.size > streamsPerConnectionMax) return errorText(code, message, request.id, errorForm);
-        for (const stream of request.streams) this.#subscribe(client, stream);
+        // Any name is accepted, as Binance does; one that is no stream stays silent.
+        for (const stream of request.streams) this.#hub.subscribe(client, stream);
         return resultText(null, request.id);
       }
       case 'UNSUBSCRIBE':
-        for (const stream of request.streams) this.#unsubscribe(client, stream);
+        for (const stream of request.streams) this.#hub.unsubscribe(client, stream);
         return resultText(null, request.id);
       case 'LIST_SUBSCRIPTIONS':
-        return resultText([...client.streams], request.id);
+        return resultText([...client.topics], request.id);
       case 'SET_PROPERTY':
         client.combined = request.combined;
         return resultText(null, request.id);
@@ -176,23 +154,9 @@ export class Binance implements Exchange {
     }
   }
 
-  /** Any name is accepted, as Binance does; one that is no stream stays silent. */
-  #subscribe(client: Client, stream: string): void {
-    client.streams.add(stream);
-    const subscribers = this.#subscribers.get(stream) ?? new Set();
-    this.#subscribers.set(stream, subscribers.add(client));
-  }
-
-  #unsubscribe(client: Client, stream: string): void {
-    client.streams.delete(stream);
-    const subscribers = this.#subscribers.get(stream);
-    subscribers?.delete(client);
-    if (subscribers?.size === 0) this.#subscribers.delete(stream);
-  }
-
   /** Encodes an event once for each form that is asked for. */
   #send(
-    clients: Set<Client>,
+    clients: Set<StreamClient>,
     stream: string,
     payload: (unit: TimeUnit) => string,
     symbol: string | null,
@@ -214,16 +178,6 @@ export class Binance implements Exchange {
       this.#streamNames.set(symbol, names);
     }
     return names;
-  }
-
-  #admitAttempt(address: string): boolean {
-    const { connectsMax, connectWindowMs } = this.#context.settings;
-    const nowMs = this.#context.clock.nowUs() / 1000;
-    const recent = (this.#attempts.get(address) ?? []).filter((ms) => ms > nowMs - connectWindowMs);
-    if (recent.length >= connectsMax) return false;
-    if (this.#attempts.size >= addressesMax) this.#attempts.clear();
-    this.#attempts.set(address, [...recent, nowMs]);
-    return true;
   }
 }
 

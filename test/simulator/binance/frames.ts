@@ -2,17 +2,15 @@
 // since June 2024.
 // https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md#trade-streams
 import type { TimedOrder } from '../market.ts';
+import { fixedText } from '../text.ts';
 import { eventDelayUs } from '../trades.ts';
 
 export type TimeUnit = 'ms' | 'us';
 
 const e8 = 100_000_000;
 
-/** A whole number of 10^-8 as text with 8 decimals: 6183763000000 is `61837.63000000`. */
-export function decimalText(valueE8: number): string {
-  const whole = Math.floor(valueE8 / e8);
-  return `${whole}.${String(valueE8 - whole * e8).padStart(8, '0')}`;
-}
+/** Binance pads prices and quantities to 8 decimals. */
+export const decimalText = (valueE8: number): string => fixedText(valueE8, 8);
 
 export const inUnit = (timeUs: number, unit: TimeUnit): number => (unit === 'us' ? timeUs : Math.floor(timeUs / 1000));
 

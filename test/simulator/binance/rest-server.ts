@@ -1,4 +1,4 @@
-// HTTP around rest.ts: weights, bans, headers, and the faults that a test ordered.
+// HTTP around rest.ts: weights, bans, headers, and how a fault that a test ordered is worded.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
 import type { RestFault } from '../control-types.ts';
@@ -10,7 +10,6 @@ import { type Verdict, Weights } from './weights.ts';
 
 export class RestServer {
   readonly weights = new Weights();
-  #faults: RestFault[] = [];
   #market: Market;
   #clock: Clock;
   #settings: Settings;
@@ -21,23 +20,11 @@ export class RestServer {
     this.#settings = settings;
   }
 
-  addFault(fault: RestFault): void {
-    this.#faults.push({ ...fault });
-  }
-
   reset(): void {
-    this.#faults = [];
     this.weights.clear();
   }
 
-  request(request: IncomingMessage, url: URL, response: ServerResponse): void {
-    const fault = this.#takeFault(url.pathname);
-    const respond = () => this.#respond(request, response, url, fault);
-    if (fault?.delayMs) this.#clock.after(fault.delayMs, respond);
-    else respond();
-  }
-
-  #respond(request: IncomingMessage, response: ServerResponse, url: URL, fault: RestFault | undefined): void {
+  request(request: IncomingMessage, url: URL, response: ServerResponse, fault: RestFault | undefined): void {
     const endpoint = request.method === 'GET' ? endpoints[url.pathname] : undefined;
     if (!endpoint) {
       send(response, 404, { code: -1000, msg: `no such path here: ${request.method} ${url.pathname}` });
@@ -68,7 +55,13 @@ export class RestServer {
       return;
     }
     const weightPerMinuteMax = this.#settings.weightPerMinuteMax;
-    const answer = answerRest(endpoint, url.searchParams, { market: this.#market, nowUs, unit, weightPerMinuteMax });
+    const market = this.#market;
+    const answer = answerRest(endpoint, url.searchParams, {
+      market,
+      nowUs: market.exchangeUs(nowUs),
+      unit,
+      weightPerMinuteMax,
+    });
     send(response, answer.status, answer.body);
   }
 
@@ -79,16 +72,6 @@ export class RestServer {
     }
     const limit = `current limit is ${this.#settings.weightPerMinuteMax} request weight per 1 MINUTE`;
     return `Too much request weight used; ${limit}. ${advice} polling the API.`;
-  }
-
-  /** The first fault that fits the path; one that has had its number of requests is over. */
-  #takeFault(path: string): RestFault | undefined {
-    const fault = this.#faults.find((candidate) => candidate.path === undefined || candidate.path === path);
-    if (fault?.requests !== undefined) {
-      fault.requests--;
-      if (fault.requests <= 0) this.#faults = this.#faults.filter((other) => other !== fault);
-    }
-    return fault;
   }
 }
 

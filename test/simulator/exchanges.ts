@@ -1,0 +1,24 @@
+// The exchanges that one simulator speaks for, all of them on one port, told apart by path.
+import { Binance } from './binance/binance.ts';
+import type { Exchange, ExchangeServices } from './exchange.ts';
+
+export interface Exchanges {
+  all: Exchange[];
+  /** Also answers without its id in the path, and plays recordings. */
+  first: Binance;
+}
+
+export function createExchanges(services: ExchangeServices, settings: Partial<Exchange['settings']>): Exchanges {
+  const first = new Binance(services, settings);
+  return { all: [first], first };
+}
+
+/** The exchange that answers on a path, and the path as the exchange itself knows it. */
+export function routeOf({ all, first }: Exchanges, pathname: string): { exchange: Exchange; path: string } | null {
+  for (const exchange of all) {
+    if (pathname !== `/${exchange.id}` && !pathname.startsWith(`/${exchange.id}/`)) continue;
+    const path = pathname.slice(exchange.id.length + 1) || '/';
+    return exchange.owns(path) ? { exchange, path } : null;
+  }
+  return first.owns(pathname) ? { exchange: first, path: pathname } : null;
+}
