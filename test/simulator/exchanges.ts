@@ -1,6 +1,14 @@
 // The exchanges that one simulator speaks for, all of them on one port, told apart by path.
 import { Binance } from './binance/binance.ts';
+import { bybit } from './bybit/bybit.ts';
+import { coinbase } from './coinbase/coinbase.ts';
+import { coinbaseAdvanced } from './coinbase-advanced/coinbase-advanced.ts';
 import type { Exchange, ExchangeServices } from './exchange.ts';
+import { kraken } from './kraken/kraken.ts';
+import { okx } from './okx/okx.ts';
+import { StreamExchange } from './stream-exchange.ts';
+
+const protocols = [kraken, coinbase, coinbaseAdvanced, okx, bybit];
 
 export interface Exchanges {
   all: Exchange[];
@@ -10,7 +18,8 @@ export interface Exchanges {
 
 export function createExchanges(services: ExchangeServices, settings: Partial<Exchange['settings']>): Exchanges {
   const first = new Binance(services, settings);
-  return { all: [first], first };
+  const others = protocols.map((protocol) => new StreamExchange(protocol, services, settings));
+  return { all: [first, ...others], first };
 }
 
 /** The exchange that answers on a path, and the path as the exchange itself knows it. */
