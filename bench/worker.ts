@@ -4,7 +4,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { tradeFrame } from '../test/worker/loopback-exchange.ts';
 import { noRecordings, readFrames } from '../test/worker/recordings.ts';
 import { binance } from '../worker/exchanges/binance.ts';
-import { PlatformaticProducer } from '../worker/producer/platformatic.ts';
+import { BatchProducer } from '../worker/producer/batch-producer.ts';
 import type { ProducerRecord } from '../worker/producer/producer.ts';
 import { Records } from '../worker/records.ts';
 
@@ -51,7 +51,7 @@ function measurePipeline(ms: number): Figures {
 
 async function measureProducer(bootstrapServers: string[], ms: number): Promise<Figures> {
   let delivered = 0;
-  const producer = new PlatformaticProducer({
+  const producer = new BatchProducer({
     bootstrapServers,
     clientId: 'bench',
     random: Math.random,

@@ -12,7 +12,7 @@ import type { Exchange } from './exchanges/exchange.ts';
 import { exchanges } from './exchanges/index.ts';
 import { Feed } from './feed.ts';
 import { createMetrics } from './metrics.ts';
-import { PlatformaticProducer } from './producer/platformatic.ts';
+import { BatchProducer } from './producer/batch-producer.ts';
 import type { ProducerRecord } from './producer/producer.ts';
 import { Records } from './records.ts';
 import { messageOf, retry } from './retry.ts';
@@ -71,7 +71,7 @@ async function run({ config, exchange, schemas }: Configured, log: Logger): Prom
   function report(part: Part, problem: string | null): void {
     if (status.report(part, problem) && problem !== null) log.warn(problem);
   }
-  const producer = new PlatformaticProducer({
+  const producer = new BatchProducer({
     bootstrapServers: config.bootstrapServers,
     clientId: `k2-worker-${config.exchange}`,
     random,
