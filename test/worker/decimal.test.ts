@@ -26,6 +26,23 @@ describe('multiplyDecimals', () => {
     expect(multiplyDecimals(a, b)).toBe(product);
   });
 
+  test('short factors, which are multiplied in halves, give what whole-number arithmetic gives', () => {
+    const short = fc
+      .stringMatching(/^\d{1,14}$/)
+      .chain((digits) =>
+        fc.nat(digits.length - 1).map((at) => (at === 0 ? digits : `${digits.slice(0, at)}.${digits.slice(at)}`)),
+      );
+    fc.assert(
+      fc.property(short, short, (a, b) => {
+        const scale = [a, b].reduce((sum, text) => sum + (text.split('.')[1] ?? '').length, 0);
+        const digits = (BigInt(a.replace('.', '')) * BigInt(b.replace('.', ''))).toString().padStart(scale + 1, '0');
+        const expected = scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
+        expect(multiplyDecimals(a, b)).toBe(expected);
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
   test('the product is exact, plain, and has the decimals of both factors', () => {
     fc.assert(
       fc.property(decimal, decimal, (a, b) => {
@@ -42,6 +59,12 @@ describe('multiplyDecimals', () => {
 });
 
 describe('isDecimal', () => {
+  test('it accepts what the grammar accepts, and nothing else', () => {
+    const grammar = /^\d+(\.\d+)?$/;
+    const close = fc.stringMatching(/^[0-9.]{0,6}$/);
+    fc.assert(fc.property(fc.oneof(close, fc.string()), (text) => isDecimal(text) === grammar.test(text)));
+  });
+
   test('every plain decimal is accepted', () => {
     fc.assert(fc.property(decimal, (text) => isDecimal(text)));
   });
