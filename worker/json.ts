@@ -15,6 +15,10 @@ export class JsonNumber {
   toString(): string {
     return this.text;
   }
+
+  toJSON(): string {
+    return this.text;
+  }
 }
 
 export type Json = string | boolean | null | JsonNumber | Json[] | JsonObject;
@@ -32,6 +36,21 @@ export const isJsonObject = (value: Json | undefined): value is JsonObject =>
  */
 export function parseJson(text: string): Json {
   return new Scanner(text, null).document();
+}
+
+/** The same, but undefined where the text is not JSON. */
+export function readJson(text: string): Json | undefined {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A value in the reason of an unreadable frame: its JSON, at most 40 characters of it. */
+export function showJson(value: Json): string {
+  const text = value instanceof JsonNumber ? value.text : JSON.stringify(value);
+  return text.slice(0, 40);
 }
 
 export interface JsonWithTexts {

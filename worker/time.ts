@@ -1,5 +1,5 @@
-// Exchange times as whole milliseconds since 1970, read from their text without passing through a fraction. Finer digits
-// are cut off, not rounded: a trade is never given a millisecond that had not begun.
+// Exchange times as whole milliseconds since 1970, read from their text without passing through a fraction. Finer
+// digits are cut off, not rounded: a trade is never given a millisecond that had not begun.
 
 const rfc3339 = /^(19[7-9]\d|[2-9]\d{3})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
 const decimalSeconds = /^(\d{1,11})(?:\.(\d{1,9}))?$/;
