@@ -9,6 +9,7 @@ export interface WorkerConfig {
   schemaRegistryUrl: string;
   topicRaw: string;
   topicNormalized: string;
+  topicDeadLetter: string;
   schemaPath: string;
   webSocketUrl: string | undefined;
   restUrl: string | undefined;
@@ -79,6 +80,12 @@ export const variables = {
     example: 'market.crypto.trades.binance',
     doc: 'Topic of the normalized trades. Default: `market.crypto.trades.<exchange>`.',
   },
+  topicDeadLetter: {
+    name: 'K2_KAFKA_TOPIC_DEAD_LETTER',
+    schema: topic.optional(),
+    example: 'market.crypto.trades.binance.raw.dlq',
+    doc: 'Topic of the frames that could not be read. Default: `<raw topic>.dlq`.',
+  },
   schemaPath: {
     name: 'K2_SCHEMA_PATH',
     schema: text.default('schemas'),
@@ -145,13 +152,15 @@ export function parseWorkerConfig(environment: Record<string, string | undefined
   const read = <T>(variable: Variable<T>): T => readVariable(environment, variable);
   const exchange = read(variables.exchange);
   const normalized = `market.crypto.trades.${exchange}`;
+  const topicRaw = read(variables.topicRaw) ?? `${normalized}.raw`;
   return {
     exchange,
     symbols: read(variables.symbols),
     bootstrapServers: read(variables.bootstrapServers),
     schemaRegistryUrl: read(variables.schemaRegistryUrl),
-    topicRaw: read(variables.topicRaw) ?? `${normalized}.raw`,
+    topicRaw,
     topicNormalized: read(variables.topicNormalized) ?? normalized,
+    topicDeadLetter: read(variables.topicDeadLetter) ?? `${topicRaw}.dlq`,
     schemaPath: read(variables.schemaPath),
     webSocketUrl: read(variables.webSocketUrl),
     restUrl: read(variables.restUrl),

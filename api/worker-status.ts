@@ -3,6 +3,38 @@ import { z } from 'zod';
 
 export const symbolStates = ['pending', 'subscribed', 'refused'] as const;
 
+/** Open: being asked for; lost: the exchange's history does not have it. */
+export const gapStates = ['open', 'lost'] as const;
+
+const gapSchema = z.object({
+  /** Ids, both included. */
+  firstId: z.string(),
+  lastId: z.string(),
+  state: z.enum(gapStates),
+  /** Why it is lost, one sentence; empty while open. */
+  message: z.string(),
+});
+
+/** What the trade ids of one symbol prove. */
+const continuitySchema = z.object({
+  /** Every trade from the first that was read to the newest is written. */
+  proven: z.boolean(),
+  /** Why not, one sentence; empty where proven. */
+  message: z.string(),
+  /** False: the exchange's ids cannot prove it, ever. */
+  provable: z.boolean(),
+  /** Since start: written, and of them by REST; not written because they came again. */
+  written: z.number().int(),
+  backfilled: z.number().int(),
+  duplicates: z.number().int(),
+  /** Trades in the gaps. Where ids need not rise by 1, some of them may not exist. */
+  missing: z.number().int(),
+  /** The first 20; all of them count in `missing`. */
+  gaps: z.array(gapSchema),
+});
+
+export type ContinuityStatus = z.infer<typeof continuitySchema>;
+
 export const workerStatusSchema = z.object({
   exchange: z.string(),
   /** False while disconnected, or while no symbol's subscription is acknowledged. */
@@ -17,8 +49,12 @@ export const workerStatusSchema = z.object({
       message: z.string(),
       /** Exchange time of the newest trade written, milliseconds since 1970; null before the first. */
       lastTradeTimeMs: z.number().int().nullable(),
+      /** Absent from workers of older versions, like what else is optional here. */
+      continuity: continuitySchema.optional(),
     }),
   ),
+  /** Share of the trades that are written, in percent: 100 only if nothing is missing; null: no id proves anything. */
+  completeness: z.number().nullable().optional(),
   /** Trades acknowledged by the broker since start. */
   tradesTotal: z.number().int(),
   /** Over the last 10 s, or since start where that is shorter. */

@@ -1,7 +1,7 @@
 // Asks the exchange's REST interface which symbols exist and of which assets, and goes on asking for those that do not.
 import type { BackoffLimits } from '../runtime/backoff.ts';
-import { RetryLaterError } from './errors.ts';
 import type { Exchange, Listing } from './exchanges/exchange.ts';
+import { get } from './rest.ts';
 import { messageOf, retryDelayMs, sleep } from './retry.ts';
 
 const failureLimits: BackoffLimits = { delayMsBase: 500, delayMsMax: 30_000 };
@@ -11,11 +11,6 @@ const unlistedLimits: BackoffLimits = { delayMsBase: 60_000, delayMsMax: 600_000
 
 /** Requests of one round, rounds being a minute apart: a third of the strictest exchange's budget. */
 const requestsMax = 100;
-
-const requestMsMax = 10_000;
-
-/** 100 symbols take about 300 kB; an exchange that ignores the filter sends some 10 MB. */
-const answerBytesMax = 32 * 1024 * 1024;
 
 export interface Round {
   listed: Listing[];
@@ -91,22 +86,4 @@ export async function askListings(
     }
   }
   return { listed, unlisted };
-}
-
-async function get(url: string, signal: AbortSignal): Promise<{ status: number; body: string }> {
-  const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(requestMsMax)]) });
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes > answerBytesMax) throw new Error(`answer is longer than ${answerBytesMax} bytes`);
-  }
-  const { status } = response;
-  const body = Buffer.concat(chunks).toString();
-  const retryAfterMs = Number(response.headers.get('retry-after')) * 1000;
-  if (status >= 400 && retryAfterMs > 0) {
-    throw new RetryLaterError(`status ${status}: ${body.slice(0, 200)}`, retryAfterMs);
-  }
-  return { status, body };
 }

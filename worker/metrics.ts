@@ -1,18 +1,21 @@
 // The worker's metrics. docs/reference/worker-metrics.md lists them; a test holds page and code equal.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { symbolStates } from '../api/worker-status.ts';
+import { missingOf } from './completeness.ts';
 import type { Producer } from './producer/producer.ts';
 import type { Status } from './status.ts';
+import type { Symbols } from './symbols.ts';
 
 /** What is read at each scrape instead of being counted. */
 export interface MetricSources {
   status: Status;
+  symbols: Symbols;
   buffered: Producer['buffered'];
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-function registerGauges(registers: Registry[], { status, buffered }: MetricSources): void {
+function registerGauges(registers: Registry[], { status, symbols, buffered }: MetricSources): void {
   new Gauge({
     name: 'k2_worker_streaming',
     help: '1 while trades are read and written, 0 while something keeps them from it.',
@@ -39,6 +42,34 @@ function registerGauges(registers: Registry[], { status, buffered }: MetricSourc
       for (const { symbol, lastTradeTimeMs } of status.snapshot().symbols) {
         if (lastTradeTimeMs !== null) this.set({ symbol }, lastTradeTimeMs / 1000);
       }
+    },
+  });
+  new Gauge({
+    name: 'k2_worker_missing_trades',
+    help: 'Trades known or presumed to be missing from the topics, by symbol: 0 when everything is there.',
+    labelNames: ['symbol'],
+    registers,
+    collect() {
+      for (const entry of symbols.entries()) {
+        if (entry.continuity) this.set({ symbol: entry.listing.symbol }, missingOf(entry.continuity));
+      }
+    },
+  });
+  new Gauge({
+    name: 'k2_worker_gaps',
+    help: 'Gaps in the trade ids, by state.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const all = symbols.entries().flatMap(({ continuity }) => continuity ?? []);
+      this.set(
+        { state: 'open' },
+        all.reduce((sum, one) => sum + one.gaps().length, 0),
+      );
+      this.set(
+        { state: 'lost' },
+        all.reduce((sum, one) => sum + one.lost().length, 0),
+      );
     },
   });
   new Gauge({
@@ -88,6 +119,38 @@ export function createMetrics(sources: MetricSources) {
       name: 'k2_worker_disconnects_total',
       help: 'Connections that ended or were not made, by reason.',
       labelNames: ['reason'],
+      registers,
+    }),
+    replacements: new Counter({
+      name: 'k2_worker_replacements_total',
+      help: 'Connections that another one took over from before they ended, by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    duplicates: new Counter({
+      name: 'k2_worker_duplicate_trades_total',
+      help: 'Trades that came again and were not written again.',
+      registers,
+    }),
+    duplicateFrames: new Counter({
+      name: 'k2_worker_duplicate_frames_total',
+      help: 'Frames that held nothing but such trades.',
+      registers,
+    }),
+    backfilled: new Counter({
+      name: 'k2_worker_backfilled_trades_total',
+      help: 'Trades that the stream did not bring and the REST interface did.',
+      registers,
+    }),
+    backfillRequests: new Counter({
+      name: 'k2_worker_backfill_requests_total',
+      help: 'Requests for missing trades, by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    deadLetters: new Counter({
+      name: 'k2_worker_dead_letters_total',
+      help: 'Frames that could not be read.',
       registers,
     }),
     pauses: new Counter({

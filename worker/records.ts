@@ -4,6 +4,8 @@ import type { ProducerRecord } from './producer/producer.ts';
 import type { Trade } from './trade.ts';
 import { TradeEncoder } from './trade-encoder.ts';
 
+export { framingBytes } from './trade-encoder.ts';
+
 export const headers = {
   /** Which connection a frame came by; unique per connection of all workers. */
   connection: 'k2-connection',
@@ -11,7 +13,11 @@ export const headers = {
   receivedUs: 'k2-received-us',
   /** Why a frame could not be read; only on frames that hold no readable trade. */
   unreadable: 'k2-unreadable',
+  /** Where a trade comes from, if not from the stream: `restBackfill`. */
+  source: 'k2-source',
 } as const;
+
+export const restBackfill = 'rest-backfill';
 
 /** One frame as received. */
 export interface Received {
@@ -25,6 +31,8 @@ export interface RecordOptions {
   exchange: string;
   topicRaw: string;
   topicNormalized: string;
+  /** Absent: the raw topic's name and `.dlq`. */
+  topicDeadLetter?: string;
   /** Text of schemas/normalized-trade.avsc, and the registry's id of it. */
   schema: string;
   schemaId: number;
@@ -58,6 +66,27 @@ export class Records {
   unreadable(received: Received, why: string): ProducerRecord {
     const record = this.raw(received, null);
     return { ...record, headers: [...record.headers, [headers.unreadable, why]] };
+  }
+
+  /** The same bytes and reason once more, where only such frames are. */
+  deadLetter(received: Received, why: string): ProducerRecord {
+    const { topicRaw, topicDeadLetter } = this.#options;
+    return { ...this.unreadable(received, why), topic: topicDeadLetter ?? `${topicRaw}.dlq` };
+  }
+
+  /**
+   * Both records of a trade that REST gave, the raw one first.
+   * @param text the trade's element of the answer, as it came
+   */
+  backfilled(trade: Trade, text: string, canonicalSymbol: string, receivedUs: number): ProducerRecord[] {
+    const source = [headers.source, restBackfill] as const;
+    const received = [headers.receivedUs, String(receivedUs)] as const;
+    const normalized = this.normalized(trade, canonicalSymbol, receivedUs);
+    const raw = { topic: this.#options.topicRaw, value: Buffer.from(text), headers: [source, received] };
+    return [
+      { ...normalized, ...raw, exchangeTimeMs: null },
+      { ...normalized, headers: [source] },
+    ];
   }
 
   normalized(trade: Trade, canonicalSymbol: string, receivedUs: number): ProducerRecord {

@@ -8,7 +8,15 @@ export const frameBytesMax = 512 * 1024;
 const handshakeMsMax = 10_000;
 
 /** Why a connection ended: a closed set, because it is a metric's label. */
-export type EndReason = 'closed' | 'stale' | 'unreachable' | 'rejected' | 'unanswered' | 'shutdown';
+export type EndReason =
+  | 'closed'
+  | 'stale'
+  | 'unreachable'
+  | 'rejected'
+  | 'unanswered'
+  | 'replaced'
+  | 'memory'
+  | 'shutdown';
 
 export interface End {
   reason: EndReason;

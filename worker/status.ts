@@ -1,9 +1,10 @@
 // What the worker knows of itself: symbols, problems, figures. Answers /status and /readyz and the line a minute.
-import type { WorkerStatus } from '../api/worker-status.ts';
+import type { ContinuityStatus, WorkerStatus } from '../api/worker-status.ts';
+import { completenessOf } from './completeness.ts';
 import type { ProducerRecord } from './producer/producer.ts';
 
 /** What can keep trades from flowing, in the order of the start: the first that has a problem is the message. */
-const parts = ['topics', 'subjects', 'listings', 'symbols', 'connection', 'producer'] as const;
+const parts = ['topics', 'subjects', 'cursors', 'listings', 'symbols', 'connection', 'producer'] as const;
 export type Part = Exclude<(typeof parts)[number], 'symbols'>;
 
 /** More would not fit into a sentence; the status page has all of them. */
@@ -15,12 +16,15 @@ const rateSeconds = 10;
 export interface StatusOptions {
   exchange: string;
   symbols: string[];
+  topicRaw: string;
   topicNormalized: string;
+  /** What a symbol's trade ids prove. */
+  continuityOf: (symbol: string) => ContinuityStatus;
   /** Milliseconds from any fixed point, never backwards. */
   monotonicMs: () => number;
 }
 
-type SymbolState = WorkerStatus['symbols'][number];
+type SymbolState = Omit<WorkerStatus['symbols'][number], 'continuity'>;
 
 export class Status {
   readonly #options: StatusOptions;
@@ -69,9 +73,11 @@ export class Status {
   }
 
   delivered(records: readonly ProducerRecord[]): void {
+    const { topicRaw, topicNormalized } = this.#options;
     let trades = 0;
     for (const { topic, key, exchangeTimeMs } of records) {
-      if (topic !== this.#options.topicNormalized) continue;
+      if (topic === topicRaw) this.#delivered.raw++;
+      if (topic !== topicNormalized) continue;
       trades++;
       const entry = this.#symbols.get(key ?? '');
       if (entry && exchangeTimeMs !== null) {
@@ -79,7 +85,6 @@ export class Status {
       }
     }
     this.#delivered.normalized += trades;
-    this.#delivered.raw += records.length - trades;
     const slot = this.#slot(this.#second());
     slot.trades += trades;
   }
@@ -102,11 +107,14 @@ export class Status {
 
   snapshot(): WorkerStatus {
     const message = this.notReady();
+    const { continuityOf } = this.#options;
+    const symbols = [...this.#symbols.values()].map((entry) => ({ ...entry, continuity: continuityOf(entry.symbol) }));
     return {
       exchange: this.#options.exchange,
       streaming: message === null,
       message: message ?? '',
-      symbols: [...this.#symbols.values()],
+      symbols,
+      completeness: completenessOf(symbols.map(({ continuity }) => continuity)),
       tradesTotal: this.#delivered.normalized,
       tradesPerSecond: this.#tradesPerSecond(),
     };

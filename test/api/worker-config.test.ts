@@ -18,6 +18,7 @@ describe('a configuration', () => {
       schemaRegistryUrl: 'http://redpanda:8081',
       topicRaw: 'market.crypto.trades.binance.raw',
       topicNormalized: 'market.crypto.trades.binance',
+      topicDeadLetter: 'market.crypto.trades.binance.raw.dlq',
       schemaPath: 'schemas',
       webSocketUrl: undefined,
       restUrl: undefined,

@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { continuityStatus } from '../../worker/completeness.ts';
 import { binance } from '../../worker/exchanges/binance.ts';
 import { Feed, type FeedOptions } from '../../worker/feed.ts';
 import { createMetrics } from '../../worker/metrics.ts';
 import { Records } from '../../worker/records.ts';
 import { Status } from '../../worker/status.ts';
+import { Symbols } from '../../worker/symbols.ts';
 import { type LoopbackExchange, startLoopbackExchange, tradeFrame } from './loopback-exchange.ts';
 import { createMemoryProducer, type MemoryProducer } from './memory-producer.ts';
 
@@ -33,8 +35,20 @@ function startFeed(
   changes: Partial<FeedOptions> = {},
 ) {
   const monotonicMs = () => performance.now();
-  const status = new Status({ exchange: 'binance', symbols, topicNormalized: 'normalized', monotonicMs });
-  const metrics = createMetrics({ status, buffered: producer.buffered });
+  const known = new Symbols(changes.exchange ?? binance);
+  const status = new Status({
+    exchange: 'binance',
+    symbols,
+    topicRaw: 'raw',
+    topicNormalized: 'normalized',
+    continuityOf: (symbol) =>
+      continuityStatus(
+        known.entries().find(({ listing }) => listing.symbol === symbol),
+        binance.continuity,
+      ),
+    monotonicMs,
+  });
+  const metrics = createMetrics({ status, symbols: known, buffered: producer.buffered });
   const records = new Records({
     exchange: 'binance',
     topicRaw: 'raw',
@@ -47,7 +61,10 @@ function startFeed(
     exchange: binance,
     webSocketUrl: exchange.webSocketUrl,
     restUrl: exchange.restUrl,
-    symbols,
+    names: symbols,
+    symbols: known,
+    cursors: new Map(),
+    hasDeadLetters: () => true,
     records,
     producer,
     status,
@@ -60,7 +77,7 @@ function startFeed(
   });
   running = feed.run(stop.signal);
   const rawTexts = () => producer.appended.filter(({ topic }) => topic === 'raw').map(({ value }) => String(value));
-  return { producer, status, metrics, rawTexts };
+  return { feed, producer, status, metrics, rawTexts };
 }
 
 describe('a feed', () => {
@@ -125,10 +142,11 @@ describe('a feed', () => {
     peer.send('{"stream":"btcusdt@trade","data":{"e":"trade"');
     peer.send(tradeFrame(9, 'SOLUSDT'));
     peer.send(tradeFrame(1));
-    await producer.holds(4);
-    const [broken, foreign, raw, normalized] = producer.appended;
+    await producer.holds(6);
+    const [broken, letter, foreign, , raw, normalized] = producer.appended;
     expect(String(broken?.value)).toBe('{"stream":"btcusdt@trade","data":{"e":"trade"');
     expect(broken?.headers.at(-1)).toEqual(['k2-unreadable', 'not JSON']);
+    expect(letter).toEqual({ ...broken, topic: 'raw.dlq' });
     expect(foreign?.headers.at(-1)).toEqual(['k2-unreadable', 'trade of SOLUSDT, which was not asked for']);
     expect([raw?.topic, normalized?.topic]).toEqual(['raw', 'normalized']);
     expect((await metrics.frames.get()).values).toContainEqual({ labels: { kind: 'unreadable' }, value: 1 });

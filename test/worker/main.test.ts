@@ -26,7 +26,7 @@ afterEach(async () => {
 describe('a bad configuration ends the worker at once with code 2 and one line:', () => {
   test.each([
     [{ K2_SYMBOLS: '' }, 'K2_SYMBOLS: is not set; for example K2_SYMBOLS=BTCUSDT,ETHUSDT\n'],
-    [{ K2_EXCHANGE: 'nyse' }, "K2_EXCHANGE: 'nyse' is not one of binance; for example K2_EXCHANGE=binance\n"],
+    [{ K2_EXCHANGE: 'nyse' }, /^K2_EXCHANGE: 'nyse' is not one of .*binance.*; for example K2_EXCHANGE=binance\n$/],
     [
       { K2_SCHEMA_PATH: '/nowhere' },
       /^K2_SCHEMA_PATH: '\/nowhere' has no readable binance-trade\.avsc \(ENOENT.*\); for example \S+schemas\n$/,

@@ -1,13 +1,26 @@
 import { describe, expect, test } from 'vitest';
-import { workerStatusSchema } from '../../api/worker-status.ts';
+import { type ContinuityStatus, workerStatusSchema } from '../../api/worker-status.ts';
 import type { ProducerRecord } from '../../worker/producer/producer.ts';
 import { Status } from '../../worker/status.ts';
 
 function createStatus(symbols = ['BTCUSDT', 'ETHUSDT']) {
   const clock = { nowMs: 1000 };
   const monotonicMs = () => clock.nowMs;
-  return { clock, status: new Status({ exchange: 'binance', symbols, topicNormalized: 'normalized', monotonicMs }) };
+  const topics = { topicRaw: 'raw', topicNormalized: 'normalized' };
+  const continuityOf = (symbol: string) => (symbol === 'BTCUSDT' ? nothingMissing : { ...nothingMissing, missing: 1 });
+  return { clock, status: new Status({ exchange: 'binance', symbols, ...topics, continuityOf, monotonicMs }) };
 }
+
+const nothingMissing: ContinuityStatus = {
+  proven: true,
+  message: '',
+  provable: true,
+  written: 3,
+  backfilled: 0,
+  duplicates: 0,
+  missing: 0,
+  gaps: [],
+};
 
 const record = (topic: string, key: string, exchangeTimeMs: number | null): ProducerRecord => {
   return { topic, key, value: Buffer.alloc(0), headers: [], timeMs: 0, exchangeTimeMs };
@@ -68,9 +81,16 @@ describe('the status page', () => {
       streaming: true,
       message: '',
       symbols: [
-        { symbol: 'BTCUSDT', state: 'subscribed', message: '', lastTradeTimeMs: 7 },
-        { symbol: 'ETHUSDT', state: 'refused', message: 'not listed', lastTradeTimeMs: null },
+        { symbol: 'BTCUSDT', state: 'subscribed', message: '', lastTradeTimeMs: 7, continuity: nothingMissing },
+        {
+          symbol: 'ETHUSDT',
+          state: 'refused',
+          message: 'not listed',
+          lastTradeTimeMs: null,
+          continuity: { ...nothingMissing, missing: 1 },
+        },
       ],
+      completeness: 85.71,
       tradesTotal: 3,
       tradesPerSecond: 3,
     });

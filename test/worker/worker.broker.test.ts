@@ -45,7 +45,7 @@ afterEach(async () => {
   await worker.exited;
   await simulator.close();
   const existing = new Set(await admin.listTopics());
-  const topics = [raw, normalized].filter((topic) => existing.has(topic));
+  const topics = [raw, normalized, `${raw}.dlq`].filter((topic) => existing.has(topic));
   if (topics.length > 0) await admin.deleteTopics({ topics });
 });
 

@@ -1,0 +1,153 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Continuity, gapsMax, lostMax, RecentIds, recentIdsMax } from '../../worker/continuity.ts';
+
+const timeOf = (id: bigint) => 1_700_000_000_000 + Number(id);
+const take = (continuity: Continuity, ...ids: number[]) =>
+  ids.map((id) => continuity.take(BigInt(id), timeOf(BigInt(id)), 0));
+const ranges = (list: readonly { firstId: bigint; lastId: bigint }[]) =>
+  list.map(({ firstId, lastId }) => [Number(firstId), Number(lastId)]);
+
+describe('an id is', () => {
+  test('next when it follows the newest, and the first one whatever it is', () => {
+    expect(take(new Continuity(), 7, 8, 9)).toEqual(['next', 'next', 'next']);
+  });
+
+  test('behind a gap when it jumps; the gap has the bounds of what is missing', () => {
+    const continuity = new Continuity();
+    expect(take(continuity, 7, 11)).toEqual(['next', 'gap']);
+    expect(ranges(continuity.gaps())).toEqual([[8, 10]]);
+    expect(continuity.gaps()[0]?.afterTimeMs).toBe(timeOf(7n));
+  });
+
+  test('out of order when it was missing, and takes itself out of the gap', () => {
+    const continuity = new Continuity();
+    take(continuity, 1, 10);
+    expect(take(continuity, 5)).toEqual(['out-of-order']);
+    expect(ranges(continuity.gaps())).toEqual([
+      [2, 4],
+      [6, 9],
+    ]);
+  });
+
+  test('a duplicate when it was written, and counted', () => {
+    const continuity = new Continuity();
+    expect(take(continuity, 1, 2, 3, 2, 3)).toEqual(['next', 'next', 'next', 'duplicate', 'duplicate']);
+    expect([continuity.written, continuity.duplicates]).toEqual([3, 2]);
+  });
+
+  test('out of order before the first that was seen, with the gap between', () => {
+    const continuity = new Continuity();
+    expect(take(continuity, 10, 7)).toEqual(['next', 'out-of-order']);
+    expect(ranges(continuity.gaps())).toEqual([[8, 9]]);
+  });
+
+  test('a reset when it is low and later than anything written; open gaps are lost then, and named', () => {
+    const continuity = new Continuity();
+    take(continuity, 500_000, 500_010);
+    expect(continuity.take(1n, timeOf(500_011n), 0)).toBe('reset');
+    expect(continuity.take(2n, timeOf(500_012n), 0)).toBe('next');
+    expect(continuity.gaps()).toEqual([]);
+    expect(continuity.lost()).toEqual([
+      { firstId: 500_001n, lastId: 500_009n, missing: 9n, why: 'ids began anew at 1' },
+    ]);
+  });
+
+  test('no reset when its time differs by rounding only', () => {
+    const continuity = new Continuity();
+    take(continuity, 1, 2);
+    expect(continuity.take(2n, timeOf(2n) + 1, 0)).toBe('duplicate');
+  });
+});
+
+describe('after a restart', () => {
+  test('what was written is a duplicate, what came since is a gap, and old gaps are open again', () => {
+    const continuity = new Continuity();
+    continuity.resume({ lastId: 100n, timeMs: timeOf(100n), gaps: [{ firstId: 50n, lastId: 52n, afterTimeMs: 7 }] }, 0);
+    expect(take(continuity, 99, 51, 110)).toEqual(['duplicate', 'out-of-order', 'gap']);
+    expect(ranges(continuity.gaps())).toEqual([
+      [50, 50],
+      [52, 52],
+      [101, 109],
+    ]);
+  });
+});
+
+describe('REST', () => {
+  test('fills what is missing, and nothing else', () => {
+    const continuity = new Continuity();
+    take(continuity, 1, 5);
+    expect([0n, 1n, 2n, 3n, 3n].map((id) => continuity.fill(id, timeOf(id), 0))).toEqual([
+      false,
+      false,
+      true,
+      true,
+      false,
+    ]);
+    expect(ranges(continuity.gaps())).toEqual([[4, 4]]);
+    expect(continuity.repaired).toBe(2);
+  });
+
+  test('proves that ids do not exist where it shows their neighbours', () => {
+    const continuity = new Continuity();
+    take(continuity, 1, 5, 9);
+    continuity.settle({ firstId: 1n, lastId: 7n }, timeOf(7n));
+    expect(ranges(continuity.gaps())).toEqual([[8, 8]]);
+    expect(continuity.gaps()[0]?.afterTimeMs).toBe(timeOf(7n));
+  });
+
+  test('that does not have them leaves them lost, with bounds', () => {
+    const continuity = new Continuity();
+    take(continuity, 1, 5);
+    const [gap] = continuity.gaps();
+    if (gap) continuity.giveUp(gap, 'too old');
+    expect(continuity.gaps()).toEqual([]);
+    expect(continuity.lost()).toEqual([{ firstId: 2n, lastId: 4n, missing: 3n, why: 'too old' }]);
+  });
+});
+
+test('gaps are bounded, and the sum of what is lost stays exact', () => {
+  const continuity = new Continuity();
+  const count = gapsMax + lostMax + 50;
+  for (let n = 0; n <= count; n++) take(continuity, 2 * n);
+  expect([continuity.gaps().length, continuity.lost().length]).toEqual([gapsMax, lostMax]);
+  const missing = continuity.lost().reduce((sum, lost) => sum + lost.missing, 0n) + BigInt(gapsMax);
+  expect(missing).toBe(BigInt(count));
+});
+
+test('any interleaving of live, doubled, dropped and back-filled trades gives each trade once, or names the gap', () => {
+  const step = fc.record({
+    id: fc.integer({ min: 0, max: 60 }),
+    way: fc.constantFrom('live', 'live', 'live', 'rest'),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), fc.boolean(), (steps, isRepaired) => {
+      const continuity = new Continuity();
+      const written: number[] = [];
+      for (const { id, way } of steps) {
+        const isNew =
+          way === 'live' ? take(continuity, id)[0] !== 'duplicate' : continuity.fill(BigInt(id), timeOf(BigInt(id)), 0);
+        if (isNew) written.push(id);
+      }
+      if (isRepaired) {
+        const missing = continuity.gaps().flatMap(({ firstId, lastId }) => idsOf(Number(firstId), Number(lastId)));
+        for (const id of missing) if (continuity.fill(BigInt(id), timeOf(BigInt(id)), 0)) written.push(id);
+        expect(continuity.gaps()).toEqual([]);
+      }
+      expect(new Set(written).size).toBe(written.length);
+      const named = continuity.gaps().flatMap(({ firstId, lastId }) => idsOf(Number(firstId), Number(lastId)));
+      const covered = written.length === 0 ? [] : idsOf(Math.min(...written), Math.max(...written));
+      expect([...written, ...named].sort((a, b) => a - b)).toEqual(covered);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+const idsOf = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
+test('where ids prove nothing, an id is remembered for a while', () => {
+  const recent = new RecentIds();
+  expect([recent.take('a'), recent.take('a'), recent.duplicates]).toEqual([true, false, 1]);
+  for (let n = 0; n < recentIdsMax; n++) recent.take(String(n));
+  expect(recent.take('a')).toBe(true);
+});

@@ -1,0 +1,208 @@
+// What the trade ids of one symbol say: next, gap, duplicate, out of order, reset. Pure: each trade is shown to it
+// before it is written, and it answers whether to write it.
+
+/** Ids from `firstId` to `lastId`, both included. */
+export interface IdRange {
+  firstId: bigint;
+  lastId: bigint;
+}
+
+/** Trades that are missing, and being asked for. */
+export interface Gap extends IdRange {
+  /** When it was seen, milliseconds of the caller's clock. */
+  openedMs: number;
+  /** Exchange time of the trade before it, milliseconds since 1970. */
+  afterTimeMs: number;
+  /** Requests in a row that were answered and brought nothing of it; requests in a row that failed. */
+  empties: number;
+  failures: number;
+  /** Not asked for before, caller's clock. */
+  dueMs: number;
+}
+
+/** Trades that are missing for good. `missing` is less than the range where several ranges were put together. */
+export interface Lost extends IdRange {
+  missing: bigint;
+  why: string;
+}
+
+/** What is known of a symbol when reading starts: from what was written before. */
+export interface Cursor {
+  lastId: bigint;
+  /** Latest exchange time of what was written, milliseconds since 1970. */
+  timeMs: number;
+  /** With the exchange time of the trade before each. */
+  gaps: (IdRange & { afterTimeMs: number })[];
+}
+
+export type Outcome = 'next' | 'gap' | 'out-of-order' | 'duplicate' | 'reset';
+
+/** Of one symbol; a feed that loses every second frame reaches it, and then more requests would not help. */
+export const gapsMax = 1000;
+/** Of one symbol; beyond it neighbours are put together, and only the sum of their trades stays exact. */
+export const lostMax = 100;
+
+/** Exchanges give the same trade the same time, but for rounding between their interfaces. */
+const roundingMs = 1000;
+/** No snapshot and no second connection is that far behind. */
+const overlapTradesMax = 10_000n;
+
+const untried = { empties: 0, failures: 0 };
+
+export class Continuity {
+  #firstId: bigint | null = null;
+  #nextId: bigint | null = null;
+  /** Exchange times of the trade before `nextId`, and the latest of all. */
+  #lastTimeMs = 0;
+  #newestTimeMs = 0;
+  #gaps: Gap[] = [];
+  #lost: Lost[] = [];
+  /** Trades to be written since start, live and back-filled. */
+  written = 0;
+  duplicates = 0;
+  repaired = 0;
+
+  resume({ lastId, timeMs, gaps }: Cursor, nowMs: number): void {
+    this.#firstId = 0n;
+    this.#nextId = lastId + 1n;
+    this.#lastTimeMs = timeMs;
+    this.#newestTimeMs = timeMs;
+    for (const gap of gaps.slice(-gapsMax)) this.#open(gap, gap.afterTimeMs, nowMs);
+  }
+
+  /** A trade from the stream. Everything but a duplicate is to be written. */
+  take(id: bigint, exchangeTimeMs: number, nowMs: number): Outcome {
+    const outcome = this.#judge(id, exchangeTimeMs);
+    if (outcome === 'duplicate') {
+      this.duplicates++;
+      return outcome;
+    }
+    if (outcome === 'reset') this.#forget(`ids began anew at ${id}`);
+    if (outcome === 'gap') this.#open({ firstId: this.#nextId ?? id, lastId: id - 1n }, this.#lastTimeMs, nowMs);
+    if (outcome === 'out-of-order') this.#takeLate(id, exchangeTimeMs, nowMs);
+    else this.#advance(id, exchangeTimeMs);
+    this.#newestTimeMs = Math.max(this.#newestTimeMs, exchangeTimeMs);
+    this.written++;
+    return outcome;
+  }
+
+  /** A trade that REST gave. @returns whether it is to be written: it was missing, or is newer than all */
+  fill(id: bigint, exchangeTimeMs: number, nowMs: number): boolean {
+    if (this.#nextId !== null && id < this.#nextId) {
+      if (!this.#isMissing(id)) return false;
+      this.#close(id, id, exchangeTimeMs);
+      this.written++;
+    } else {
+      this.take(id, exchangeTimeMs, nowMs);
+    }
+    this.repaired++;
+    return true;
+  }
+
+  /** REST has shown every trade from the one id to the other: what is still missing between them does not exist. */
+  settle({ firstId, lastId }: IdRange, lastTimeMs: number): void {
+    this.#close(firstId, lastId, lastTimeMs);
+  }
+
+  giveUp(gap: Gap, why: string): void {
+    this.#gaps = this.#gaps.filter((other) => other !== gap);
+    const { firstId, lastId } = gap;
+    this.#lost.push({ firstId, lastId, missing: lastId - firstId + 1n, why });
+    const [a, b] = this.#lost;
+    if (this.#lost.length <= lostMax || a === undefined || b === undefined) return;
+    const ids = [a.firstId, a.lastId, b.firstId, b.lastId].sort((x, y) => (x < y ? -1 : 1));
+    const bounds = { firstId: ids[0] ?? a.firstId, lastId: ids[3] ?? b.lastId };
+    this.#lost.splice(0, 2, { ...bounds, missing: a.missing + b.missing, why: b.why });
+  }
+
+  /** The id after the newest written, null before the first trade; and the exchange time of that newest. */
+  newest(): { nextId: bigint | null; timeMs: number } {
+    return { nextId: this.#nextId, timeMs: this.#lastTimeMs };
+  }
+
+  /** By id, ascending. */
+  gaps(): readonly Gap[] {
+    return this.#gaps;
+  }
+
+  lost(): readonly Lost[] {
+    return this.#lost;
+  }
+
+  #judge(id: bigint, exchangeTimeMs: number): Outcome {
+    if (this.#firstId === null || this.#nextId === null || id === this.#nextId) return 'next';
+    if (id > this.#nextId) return 'gap';
+    if (this.#isMissing(id)) return 'out-of-order';
+    // What was written is no later than the latest written.
+    const laterMs = exchangeTimeMs - this.#newestTimeMs;
+    const isFar = this.#nextId - id > overlapTradesMax;
+    if (laterMs > roundingMs || (laterMs > 0 && isFar)) return 'reset';
+    // A trade from before the first that was seen, in a frame that came after it.
+    return id < this.#firstId && !isFar ? 'out-of-order' : 'duplicate';
+  }
+
+  #advance(id: bigint, exchangeTimeMs: number): void {
+    this.#firstId ??= id;
+    this.#nextId = id + 1n;
+    this.#lastTimeMs = exchangeTimeMs;
+  }
+
+  #takeLate(id: bigint, exchangeTimeMs: number, nowMs: number): void {
+    if (this.#firstId === null || id >= this.#firstId) {
+      this.#close(id, id, exchangeTimeMs);
+      return;
+    }
+    const lastId = this.#firstId - 1n;
+    this.#firstId = id;
+    if (id < lastId) this.#open({ firstId: id + 1n, lastId }, exchangeTimeMs, nowMs);
+  }
+
+  #isMissing(id: bigint): boolean {
+    return this.#gaps.some(({ firstId, lastId }) => firstId <= id && id <= lastId);
+  }
+
+  #open({ firstId, lastId }: IdRange, afterTimeMs: number, nowMs: number): void {
+    const oldest = this.#gaps[0];
+    if (this.#gaps.length >= gapsMax && oldest) this.giveUp(oldest, `more than ${gapsMax} gaps at a time`);
+    this.#gaps.push({ firstId, lastId, openedMs: nowMs, afterTimeMs, dueMs: nowMs, ...untried });
+    this.#gaps.sort((a, b) => (a.firstId < b.firstId ? -1 : 1));
+  }
+
+  /** Takes ids out of the gaps; `lastTimeMs` is the exchange time of the last one. */
+  #close(first: bigint, last: bigint, lastTimeMs: number): void {
+    this.#gaps = this.#gaps.flatMap((gap) => {
+      if (gap.lastId < first || last < gap.firstId) return [gap];
+      const rest: Gap[] = [];
+      if (gap.firstId < first) rest.push({ ...gap, lastId: first - 1n, ...untried });
+      if (last < gap.lastId) rest.push({ ...gap, firstId: last + 1n, afterTimeMs: lastTimeMs, ...untried });
+      return rest;
+    });
+  }
+
+  #forget(why: string): void {
+    for (const gap of [...this.#gaps]) this.giveUp(gap, why);
+    this.#firstId = null;
+    this.#newestTimeMs = 0;
+  }
+}
+
+/** Of one symbol: more than an overlap of two connections or a snapshot holds. */
+export const recentIdsMax = 5000;
+
+/** For ids that prove nothing: only that a trade was written already. */
+export class RecentIds {
+  readonly #ids = new Set<string>();
+  duplicates = 0;
+
+  /** @returns whether it is to be written */
+  take(id: string): boolean {
+    if (this.#ids.has(id)) {
+      this.duplicates++;
+      return false;
+    }
+    this.#ids.add(id);
+    const [oldest] = this.#ids;
+    if (this.#ids.size > recentIdsMax && oldest !== undefined) this.#ids.delete(oldest);
+    return true;
+  }
+}
