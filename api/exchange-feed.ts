@@ -62,15 +62,22 @@ export interface Condition {
   lastTransitionTime: string;
 }
 
-export const conditionTypes = ['Ready', 'TopicsReady', 'SubjectsReady', 'WorkersAvailable', 'Streaming'] as const;
+export const conditionTypes = [
+  'Ready',
+  'TopicsReady',
+  'SubjectsReady',
+  'WorkersAvailable',
+  'Streaming',
+  'DataComplete',
+] as const;
 export type ConditionType = (typeof conditionTypes)[number];
 
 export interface TopicStatus {
   name: string;
   partitions: number;
-  /** The subject of the topic's values, and the registry's id of the schema in use. */
-  subject: string;
-  schemaId: number;
+  /** The subject of the topic's values, and the registry's id of the schema in use; absent: dead letters have none. */
+  subject?: string;
+  schemaId?: number;
 }
 
 export interface ExchangeFeedStatus {
@@ -88,6 +95,10 @@ export interface ExchangeFeedStatus {
     tradesPerSecond: number;
     /** Exchange time of the newest trade, RFC 3339; absent before the first. */
     lastTradeTime?: string;
+    /** Trades written of trades made, rounded down: `99.98%`; `unknown` where ids prove nothing. Absent: nobody says. */
+    completeness?: string;
+    /** Gaps in the trade ids, open and lost, at most 20 of each symbol. Absent: nobody says. */
+    gaps?: number;
   };
 }
 

@@ -12,6 +12,7 @@ export interface WorkerAddresses {
   schemaRegistryUrl: string;
   rawName: string;
   normalizedName: string;
+  deadLetterName: string;
 }
 
 /** Of the whole applied object; on the Deployment only, not on its pods. Finds fields that are no longer wanted. */
@@ -107,6 +108,7 @@ function environment(feed: ExchangeFeed, addresses: WorkerAddresses): { name: st
     schemaRegistryUrl: addresses.schemaRegistryUrl,
     topicRaw: addresses.rawName,
     topicNormalized: addresses.normalizedName,
+    topicDeadLetter: addresses.deadLetterName,
     webSocketUrl: endpoint?.webSocketUrl,
     restUrl: endpoint?.restUrl,
     httpPort: String(workerPort),

@@ -21,8 +21,9 @@ export interface Subject {
 export interface Desired {
   bootstrapServers: string[];
   schemaRegistryUrl: string;
-  /** Raw first. */
+  /** Raw, normalized, dead letters. */
   topics: Topic[];
+  /** Of the first two: a dead letter is what has no schema. */
   subjects: Subject[];
   deployment: Deployment;
 }
@@ -41,6 +42,7 @@ export function desire(feed: ExchangeFeed, config: ControllerConfig, schemas: Sc
   if (rawSchema === undefined) throw new Error(`exchange "${exchange}" has no schema`);
   const normalizedName = topics.normalized.name ?? `market.crypto.trades.${exchange}`;
   const rawName = topics.raw.name ?? `market.crypto.trades.${exchange}.raw`;
+  const deadLetterName = `${rawName}.dlq`;
   const topic = (name: string, field: string, retention: string): Topic => ({
     name,
     partitions: topics.partitions,
@@ -55,12 +57,19 @@ export function desire(feed: ExchangeFeed, config: ControllerConfig, schemas: Sc
     topics: [
       topic(rawName, 'topics.raw.retention', topics.raw.retention),
       topic(normalizedName, 'topics.normalized.retention', topics.normalized.retention),
+      topic(deadLetterName, 'topics.raw.retention', topics.raw.retention),
     ],
     subjects: [
       { name: subjectOf(rawName), schema: rawSchema },
       { name: subjectOf(normalizedName), schema: schemas.normalized },
     ],
-    deployment: workerDeployment(feed, config, { bootstrapServers, schemaRegistryUrl, rawName, normalizedName }),
+    deployment: workerDeployment(feed, config, {
+      bootstrapServers,
+      schemaRegistryUrl,
+      rawName,
+      normalizedName,
+      deadLetterName,
+    }),
   };
 }
 

@@ -3,7 +3,7 @@
 import type { ConditionType } from '../api/exchange-feed.ts';
 
 /**
- * - `healthy`: as wanted.
+ * - `healthy`: as wanted, or nothing is known to be wrong.
  * - `progressing`: on the way, nothing to do; looked at again within seconds.
  * - `retryable`: tried again with backoff, recovers by itself once the cause is gone.
  * - `terminal`: no retry can cure it; looked at again when the feed changes, and every few minutes in case the cause
@@ -115,6 +115,20 @@ export const reasons = {
     condition: 'Streaming',
     class: 'retryable',
     next: 'Check that network policies let the controller reach port 8080 of the workers.',
+  },
+
+  NoTradeMissing: { condition: 'DataComplete', class: 'healthy', next: '' },
+  NotProvable: { condition: 'DataComplete', class: 'healthy', next: '' },
+  ProofPending: { condition: 'DataComplete', class: 'healthy', next: '' },
+  GapsOpen: {
+    condition: 'DataComplete',
+    class: 'retryable',
+    next: "The worker fetches them over the exchange's REST interface; look into its log if this lasts.",
+  },
+  TradesLost: {
+    condition: 'DataComplete',
+    class: 'terminal',
+    next: "Note the bounds: the exchange's history does not have these trades.",
   },
 } as const satisfies Record<string, ReasonFact>;
 

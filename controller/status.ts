@@ -7,10 +7,11 @@ import {
   type ExchangeFeed,
   type ExchangeFeedStatus,
 } from '../api/exchange-feed.ts';
+import { type Completeness, judgeCompleteness } from './completeness.ts';
 import type { Desired } from './desired.ts';
 import { classOf, conditionOf, type Finding, type Reason, sentence, type TargetError } from './errors.ts';
 import type { ObservedSubjects, ObservedTopics } from './plan.ts';
-import { judgeStreaming, type Streaming, type WorkerReport } from './streaming.ts';
+import { hear, judgeStreaming, type Streaming, type WorkerReport } from './streaming.ts';
 import { judgeWorkers } from './workers.ts';
 import type { Deployment, Pod } from './workload.ts';
 
@@ -37,10 +38,11 @@ export interface Seen {
 export function describe(seen: Seen): ExchangeFeedStatus {
   const { feed, previous } = seen;
   const streaming = judgeStreaming(feed.spec.symbols, seen.reports, seen.pods.length);
-  const conditions = conditionsOf(seen, streaming);
+  const completeness = judgeCompleteness(feed.spec.symbols, hear(seen.reports).statuses);
+  const conditions = conditionsOf(seen, streaming, completeness);
   const ready = (status: ExchangeFeedStatus) => status.conditions?.find(({ type }) => type === 'Ready')?.status;
   const refreshLive = seen.liveDue || previous.live === undefined || ready(previous) !== ready({ conditions });
-  const live = refreshLive ? liveOf(streaming, previous.live) : previous.live;
+  const live = refreshLive ? liveOf(streaming, completeness, previous.live) : previous.live;
   const topics = topicsOf(seen) ?? previous.topics;
   const wanted = seen.deployment?.spec.replicas ?? 1;
   // During an update old and new workers are ready together.
@@ -56,12 +58,13 @@ export function describe(seen: Seen): ExchangeFeedStatus {
   };
 }
 
-function conditionsOf(seen: Seen, streaming: Streaming): Condition[] {
+function conditionsOf(seen: Seen, streaming: Streaming, completeness: Completeness): Condition[] {
   const findings: Record<ConditionType, Finding> = {
     TopicsReady: judgeTopics(seen),
     SubjectsReady: judgeSubjects(seen),
     WorkersAvailable: failureOf(seen, 'WorkersAvailable') ?? judgeWorkers(seen.deployment, seen.pods),
     Streaming: streaming.finding,
+    DataComplete: completeness.finding,
     Ready: { reason: 'FeedReady', seen: '' },
   };
   const blocking = conditionTypes.map((type) => findings[type]).find(({ reason }) => classOf(reason) !== 'healthy');
@@ -71,7 +74,8 @@ function conditionsOf(seen: Seen, streaming: Streaming): Condition[] {
 
 function summary({ feed, desired }: Seen): string {
   const count = feed.spec.symbols.length;
-  const into = desired?.topics.map(({ name }) => name).join(' and ');
+  const [raw, normalized] = desired?.topics ?? [];
+  const into = `${raw?.name} and ${normalized?.name}`;
   return count === 1 ? `1 symbol streams into ${into}` : `${count} symbols stream into ${into}`;
 }
 
@@ -90,11 +94,17 @@ function toCondition(type: ConditionType, { reason, seen: fact }: Finding, seen:
 }
 
 /** What was not looked at, or could not be, is neither right nor wrong. */
-const unknownReasons: readonly Reason[] = ['TopicsPending', 'SubjectsPending', 'WorkerUnreachable'];
+const unknownReasons: readonly Reason[] = [
+  'TopicsPending',
+  'SubjectsPending',
+  'WorkerUnreachable',
+  'NotProvable',
+  'ProofPending',
+];
 
 function statusOf(reason: Reason): Condition['status'] {
-  if (classOf(reason) === 'healthy') return 'True';
-  return unknownReasons.includes(reason) ? 'Unknown' : 'False';
+  if (unknownReasons.includes(reason)) return 'Unknown';
+  return classOf(reason) === 'healthy' ? 'True' : 'False';
 }
 
 function failureOf({ failures }: Seen, condition: ConditionType): Finding | undefined {
@@ -125,18 +135,28 @@ function judgeSubjects(seen: Seen): Finding {
 function topicsOf({ desired, topics, subjects }: Seen): ExchangeFeedStatus['topics'] {
   const entries = (desired?.topics ?? []).flatMap(({ name }, index) => {
     const partitions = topics?.get(name)?.partitions;
-    const subject = desired?.subjects[index]?.name ?? '';
+    if (partitions === undefined) return [];
+    const subject = desired?.subjects[index]?.name;
+    if (subject === undefined) return [{ name, partitions }];
     const schemaId = subjects?.get(subject);
-    return partitions === undefined || schemaId === undefined ? [] : [{ name, partitions, subject, schemaId }];
+    return schemaId === undefined ? [] : [{ name, partitions, subject, schemaId }];
   });
   return entries.length === 0 ? undefined : entries;
 }
 
 /** A worker that was restarted, or is away, has no newer trade to tell of than the one before. */
-function liveOf(streaming: Streaming, previous: ExchangeFeedStatus['live']): ExchangeFeedStatus['live'] {
+function liveOf(
+  streaming: Streaming,
+  { share, gaps }: Completeness,
+  previous: ExchangeFeedStatus['live'],
+): ExchangeFeedStatus['live'] {
   if (streaming.live === null && previous === undefined) return undefined;
   const { tradesPerSecond, lastTradeTimeMs } = streaming.live ?? { tradesPerSecond: 0, lastTradeTimeMs: null };
   const newest = Math.max(lastTradeTimeMs ?? 0, Date.parse(previous?.lastTradeTime ?? '') || 0);
-  if (newest === 0) return { tradesPerSecond };
-  return { tradesPerSecond, lastTradeTime: new Date(newest).toISOString().replace(/\.\d+Z$/, 'Z') };
+  return {
+    tradesPerSecond,
+    ...(newest > 0 && { lastTradeTime: new Date(newest).toISOString().replace(/\.\d+Z$/, 'Z') }),
+    ...(share !== null && { completeness: share }),
+    ...(gaps !== null && { gaps }),
+  };
 }

@@ -26,9 +26,7 @@ type SymbolReport = WorkerStatus['symbols'][number];
 
 /** @param podCount pods of the feed, whether or not they could be asked */
 export function judgeStreaming(symbols: string[], reports: WorkerReport[], podCount: number): Streaming {
-  const ready = reports.filter((report) => report.ready);
-  const heard = ready.length > 0 ? ready : reports.filter(({ status }) => !(status instanceof Error));
-  const statuses = heard.flatMap(({ status }) => (status instanceof Error ? [] : [status]));
+  const { heard, statuses } = hear(reports);
   const reported = bySymbol(statuses);
   const refused = symbols.flatMap((symbol) => {
     const report = reported.get(symbol);
@@ -40,6 +38,13 @@ export function judgeStreaming(symbols: string[], reports: WorkerReport[], podCo
     refused: refused.slice(0, refusedMax),
     live: statuses.length === 0 ? null : liveOf(statuses),
   };
+}
+
+/** The reports that count, and what the workers among them said that could be asked. */
+export function hear(reports: WorkerReport[]): { heard: WorkerReport[]; statuses: WorkerStatus[] } {
+  const ready = reports.filter((report) => report.ready);
+  const heard = ready.length > 0 ? ready : reports.filter(({ status }) => !(status instanceof Error));
+  return { heard, statuses: heard.flatMap(({ status }) => (status instanceof Error ? [] : [status])) };
 }
 
 function judge(

@@ -67,7 +67,7 @@ const full: Full<Pick<ExchangeFeed, 'spec' | 'status'>> = {
     workers: '',
     topics: [{ name: '', partitions: 0, subject: '', schemaId: 0 }],
     refusedSymbols: [{ symbol: '', message: '' }],
-    live: { tradesPerSecond: 0, lastTradeTime: '' },
+    live: { tradesPerSecond: 0, lastTradeTime: '', completeness: '', gaps: 0 },
   },
 };
 

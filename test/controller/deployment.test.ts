@@ -41,6 +41,7 @@ describe("the workers' Deployment", () => {
       schemaRegistryUrl: 'http://redpanda:8081',
       topicRaw: 'market.crypto.trades.binance.raw',
       topicNormalized: 'market.crypto.trades.binance',
+      topicDeadLetter: 'market.crypto.trades.binance.raw.dlq',
       schemaPath: 'schemas',
       webSocketUrl: 'ws://simulator:8080',
       restUrl: 'http://simulator:8080',

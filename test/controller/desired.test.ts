@@ -13,6 +13,12 @@ describe('a feed', () => {
       topics: [
         { name: 'market.crypto.trades.binance.raw', partitions: 3, replicationFactor: 1, retentionMs: 168 * hourMs },
         { name: 'market.crypto.trades.binance', partitions: 3, replicationFactor: 1, retentionMs: 48 * hourMs },
+        {
+          name: 'market.crypto.trades.binance.raw.dlq',
+          partitions: 3,
+          replicationFactor: 1,
+          retentionMs: 168 * hourMs,
+        },
       ],
       subjects: [
         { name: 'market.crypto.trades.binance.raw-value', schema: schemas.raw.binance },
@@ -38,6 +44,7 @@ describe('a feed', () => {
     expect(desired.topics).toEqual([
       { name: 'own.raw', partitions: 6, replicationFactor: 3, retentionMs: 1.5 * hourMs },
       { name: 'own', partitions: 6, replicationFactor: 3, retentionMs: 90_000 },
+      { name: 'own.raw.dlq', partitions: 6, replicationFactor: 3, retentionMs: 1.5 * hourMs },
     ]);
     expect(desired.subjects.map(({ name }) => name)).toEqual(['own.raw-value', 'own-value']);
   });

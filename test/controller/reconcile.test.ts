@@ -115,6 +115,39 @@ describe('a converged feed', () => {
   });
 });
 
+describe('a feed that lacks trades', () => {
+  const gap = { firstId: '102', lastId: '103', state: 'open' as const, message: '' };
+
+  test('is not Ready until they are there, and says which ones', async () => {
+    const world = await readyWorld();
+    const whole = world.continuity;
+    world.continuity = { ...whole, proven: false, missing: 2, gaps: [gap] };
+    await world.reconcile();
+    expect(world.reason).toBe('GapsOpen');
+    expect(world.status.conditions?.[0]).toMatchObject({
+      status: 'False',
+      message: expect.stringMatching(
+        /^4 trades of 2 symbols are missing: BTCUSDT 102 to 103, ETHUSDT 102 to 103\. The/,
+      ),
+    });
+    world.continuity = whole;
+    await world.reconcile();
+    expect(world.reason).toBe('FeedReady');
+  });
+
+  test('of an exchange that cannot prove it is Ready, and says that it is not provable', async () => {
+    const world = await readyWorld();
+    world.continuity = { ...world.continuity, proven: false, provable: false, message: 'ids are not numbered' };
+    await world.reconcile();
+    expect(world.reason).toBe('FeedReady');
+    expect(world.status.conditions?.find(({ type }) => type === 'DataComplete')).toMatchObject({
+      status: 'Unknown',
+      reason: 'NotProvable',
+      message: 'ids are not numbered.',
+    });
+  });
+});
+
 describe('a feed whose broker or registry is away', () => {
   test('says so, makes no workers, is tried again with backoff, and recovers by itself', async () => {
     const world = new World();
@@ -199,7 +232,7 @@ describe('a deleted feed', () => {
     world.pods = [];
     expect(await world.reconcile()).toBeNull();
     expect(world.takeDeeds()).toContain('remove finalizer');
-    expect(world.topics.size).toBe(2);
+    expect(world.topics.size).toBe(3);
     expect(world.subjects.size).toBe(2);
   });
 

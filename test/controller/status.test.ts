@@ -3,7 +3,7 @@ import type { ConditionType, ExchangeFeedStatus } from '../../api/exchange-feed.
 import { desire } from '../../controller/desired.ts';
 import { TargetError } from '../../controller/errors.ts';
 import { describe, type Seen } from '../../controller/status.ts';
-import { config, sampleFeed, schemas } from './sample-feed.ts';
+import { config, proven, sampleFeed, schemas } from './sample-feed.ts';
 
 const feed = sampleFeed();
 const desired = desire(feed, config, schemas);
@@ -36,7 +36,9 @@ const well: Seen = {
           state: 'subscribed' as const,
           message: '',
           lastTradeTimeMs: tradeMs,
+          continuity: proven,
         })),
+        completeness: 100,
         tradesTotal: 10,
         tradesPerSecond: 168.4,
       },
@@ -70,8 +72,9 @@ group('the status', () => {
           subject: 'market.crypto.trades.binance-value',
           schemaId: 2,
         },
+        { name: 'market.crypto.trades.binance.raw.dlq', partitions: 3 },
       ],
-      live: { tradesPerSecond: 168, lastTradeTime: '2026-01-01T00:00:00Z' },
+      live: { tradesPerSecond: 168, lastTradeTime: '2026-01-01T00:00:00Z', completeness: '100%', gaps: 0 },
     });
     expect(conditions?.map(({ type, status, reason }) => `${type} ${status} ${reason}`)).toEqual([
       'Ready True FeedReady',
@@ -79,6 +82,7 @@ group('the status', () => {
       'SubjectsReady True SubjectsRegistered',
       'WorkersAvailable True AllWorkersAvailable',
       'Streaming True AllSymbolsStreaming',
+      'DataComplete True NoTradeMissing',
     ]);
     expect(conditions?.[0]).toMatchObject({
       message: '2 symbols stream into market.crypto.trades.binance.raw and market.crypto.trades.binance.',

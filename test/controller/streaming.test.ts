@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { WorkerStatus } from '../../api/worker-status.ts';
 import { judgeStreaming, type WorkerReport } from '../../controller/streaming.ts';
+import { proven } from './sample-feed.ts';
 
 type State = WorkerStatus['symbols'][number]['state'];
 const status = (states: Record<string, State>, more: Partial<WorkerStatus> = {}): WorkerStatus => ({
@@ -12,7 +13,9 @@ const status = (states: Record<string, State>, more: Partial<WorkerStatus> = {})
     state,
     message: state === 'refused' ? 'not listed' : '',
     lastTradeTimeMs: null,
+    continuity: proven,
   })),
+  completeness: 100,
   tradesTotal: 0,
   tradesPerSecond: 0,
   ...more,

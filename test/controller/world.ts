@@ -9,7 +9,7 @@ import type { ObservedTopic } from '../../controller/plan.ts';
 import { type Parts, reconcile } from '../../controller/reconcile.ts';
 import type { Deployment, Pod } from '../../controller/workload.ts';
 import { createLogger } from '../../runtime/log.ts';
-import { config, key, sampleFeed, schemas } from './sample-feed.ts';
+import { config, key, proven, sampleFeed, schemas } from './sample-feed.ts';
 
 export class World {
   feed: ExchangeFeed | null = sampleFeed();
@@ -21,6 +21,8 @@ export class World {
   isRegistryAway = false;
   isQuotaExceeded = false;
   tradesPerSecond = 100;
+  /** What the worker says of each symbol's trade ids. */
+  continuity = proven;
   /** What was written or asked outside, in order, since the last look. */
   deeds: string[] = [];
   nowMs = 1_000_000;
@@ -133,9 +135,10 @@ export class World {
       state: 'subscribed' as const,
       message: '',
       lastTradeTimeMs: this.nowMs,
+      continuity: this.continuity,
     }));
     const { tradesPerSecond } = this;
-    const status = { exchange: 'binance', streaming: true, message: '', symbols, tradesTotal: 1, tradesPerSecond };
-    return { pod, ready: true, status };
+    const figures = { completeness: 100, tradesTotal: 1, tradesPerSecond };
+    return { pod, ready: true, status: { exchange: 'binance', streaming: true, message: '', symbols, ...figures } };
   }
 }

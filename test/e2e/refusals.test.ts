@@ -20,6 +20,11 @@ describe('kubectl apply refuses', () => {
     ['an unknown exchange', manifestOf('bad', { ...good, exchange: 'bitfinex' }), /spec\.exchange.*binance/s],
     ['no symbols', manifestOf('bad', { symbols: [] }), /spec\.symbols.*at least 1/s],
     ['a symbol twice', manifestOf('bad', { symbols: ['BTCUSDT', 'BTCUSDT'] }), /spec\.symbols.*[Dd]uplicate/s],
+    [
+      "a symbol in another exchange's spelling",
+      manifestOf('bad', { exchange: 'kraken', symbols: ['XBT/USD'] }),
+      /spec\.symbols.*"XBT\/USD".*BTC\/USD/s,
+    ],
     ['a typo in a field', manifestOf('bad', good).replace('symbols:', 'symbol:'), /unknown field "spec\.symbol"/],
     [
       'a retention that is no duration',
