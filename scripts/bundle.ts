@@ -2,7 +2,11 @@
 // One file starts faster and needs less memory than several thousand, and the image needs no node_modules.
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 
-const programs = ['worker', 'controller'];
+const programs: Record<string, string> = {
+  worker: 'worker/main.ts',
+  controller: 'controller/main.ts',
+  normalize: 'worker/normalize.ts',
+};
 
 // Its modules only declare things, but the package does not say so ("sideEffects": false); without that the consumer,
 // the admin client and all serializers would be loaded, too.
@@ -20,13 +24,15 @@ const dropUnusedClients: Plugin = {
 };
 
 const program = process.argv[2] ?? '';
-if (!programs.includes(program)) {
-  console.error(`bundle: '${program}' is not a program; usage: node scripts/bundle.ts ${programs.join('|')}`);
+const entry = programs[program];
+if (entry === undefined) {
+  const known = Object.keys(programs).join('|');
+  console.error(`bundle: '${program}' is not a program; usage: node scripts/bundle.ts ${known}`);
   process.exit(2);
 }
 
 const options: BuildOptions = {
-  entryPoints: [`${program}/main.ts`],
+  entryPoints: [entry],
   outfile: `build/${program}.mjs`,
   bundle: true,
   platform: 'node',

@@ -3,13 +3,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-const folder = process.env.K2_RECORDINGS ?? join(import.meta.dirname, '../../../shared/recordings');
+export const recordingsFolder = process.env.K2_RECORDINGS ?? join(import.meta.dirname, '../../../shared/recordings');
 
 /** Null: they are here; otherwise why tests of them are skipped. */
-export const noRecordings = existsSync(folder) ? null : `skipped: no recordings in ${folder}; K2_RECORDINGS says where`;
+export const noRecordings = existsSync(recordingsFolder)
+  ? null
+  : `skipped: no recordings in ${recordingsFolder}; K2_RECORDINGS says where`;
 
 /** One recording's file, as it is. */
-export const readRecording = (path: string): Buffer => readFileSync(join(folder, path));
+export const readRecording = (path: string): Buffer => readFileSync(join(recordingsFolder, path));
 
 /** The frames of one recording, byte for byte as they were received. */
 export function readFrames(path: string): Buffer[] {
