@@ -157,19 +157,27 @@ class Scanner {
   }
 
   #string(): string {
+    const text = this.#text;
     const start = this.#at;
-    if (!this.#take(quote)) throw this.#error();
+    if (text.charCodeAt(start) !== quote) throw this.#error();
+    let end = start + 1;
     let hasEscapes = false;
-    for (let code = this.#code(); code !== quote; code = this.#code()) {
-      // Control characters must be escaped, and behind the end of the text there is no code.
-      if (!(code >= 0x20)) throw this.#error();
-      if (code === backslash) hasEscapes = true;
-      this.#at += code === backslash ? 2 : 1;
+    for (let code = text.charCodeAt(end); code !== quote; code = text.charCodeAt(end)) {
+      if (code === backslash) {
+        hasEscapes = true;
+        end += 2;
+      } else if (code >= 0x20) {
+        end++;
+      } else {
+        // A control character, which must be escaped; or not a number, behind the end of the text.
+        this.#at = end;
+        throw this.#error();
+      }
     }
-    this.#at++;
-    if (!hasEscapes) return this.#text.slice(start + 1, this.#at - 1);
+    this.#at = end + 1;
+    if (!hasEscapes) return text.slice(start + 1, end);
     try {
-      return JSON.parse(this.#text.slice(start, this.#at));
+      return JSON.parse(text.slice(start, end + 1));
     } catch {
       throw this.#error();
     }

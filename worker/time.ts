@@ -1,7 +1,14 @@
 // Exchange times as whole milliseconds since 1970, read from their text without passing through a fraction. Finer
 // digits are cut off, not rounded: a trade is never given a millisecond that had not begun.
 
-const rfc3339 = /^(19[7-9]\d|[2-9]\d{3})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
+const rfc3339 = new RegExp(
+  [
+    /^(?:19[7-9]\d|[2-9]\d{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])/,
+    /T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d{1,9})?(?:Z|[+-][0-2]\d:[0-5]\d)$/,
+  ]
+    .map(({ source }) => source)
+    .join(''),
+);
 const decimalSeconds = /^(\d{1,11})(?:\.(\d{1,9}))?$/;
 const milliseconds = /^\d{1,14}$/;
 
@@ -10,17 +17,15 @@ const milliseconds = /^\d{1,14}$/;
  * @returns milliseconds since 1970; null for anything else
  */
 export function readRfc3339Ms(text: unknown): number | null {
-  const match = typeof text === 'string' ? rfc3339.exec(text) : null;
-  if (!match) return null;
-  const [, year = '', month = '', day = '', hour = '', minute = '', second = '', fraction, zone = ''] = match;
-  const dayMs = Date.UTC(Number(year), Number(month) - 1, Number(day));
-  const date = new Date(dayMs);
-  // Date.UTC takes February 30 for March 2.
-  if (date.getUTCDate() !== Number(day) || date.getUTCMonth() !== Number(month) - 1) return null;
-  // A leap second is the first second of the next minute, as in POSIX time.
-  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return null;
-  const seconds = (Number(hour) * 60 + Number(minute)) * 60 + Number(second);
-  const ms = dayMs + seconds * 1000 + fractionMs(fraction) - offsetMs(zone);
+  if (typeof text !== 'string' || !rfc3339.test(text)) return null;
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
+  const month = twoDigits(text, 5);
+  const day = twoDigits(text, 8);
+  if (day > 28 && day > daysOf(year, month)) return null;
+  // A leap second is taken for the first one of the next minute, as in POSIX time.
+  const seconds = Date.UTC(year, month - 1, day, twoDigits(text, 11), twoDigits(text, 14), twoDigits(text, 17));
+  const fraction = text[19] === '.' ? firstMs(text.slice(20, 23)) : 0;
+  const ms = seconds + fraction - offsetMs(text);
   return ms >= 0 ? ms : null;
 }
 
@@ -30,7 +35,7 @@ export function readRfc3339Ms(text: unknown): number | null {
  */
 export function readSecondsMs(text: unknown): number | null {
   const match = typeof text === 'string' ? decimalSeconds.exec(text) : null;
-  return match ? Number(match[1]) * 1000 + fractionMs(match[2]) : null;
+  return match ? Number(match[1]) * 1000 + firstMs(match[2] ?? '') : null;
 }
 
 /**
@@ -41,13 +46,25 @@ export function readMilliseconds(text: unknown): number | null {
   return typeof text === 'string' && milliseconds.test(text) ? Number(text) : null;
 }
 
-/** The first three decimals. */
-function fractionMs(decimals: string | undefined): number {
-  return Number((decimals ?? '').padEnd(3, '0').slice(0, 3));
+const zero = 0x30;
+
+const twoDigits = (text: string, at: number) => (text.charCodeAt(at) - zero) * 10 + text.charCodeAt(at + 1) - zero;
+
+const daysOf = (year: number, month: number) => new Date(Date.UTC(year, month, 0)).getUTCDate();
+
+/** Of the decimals of a second; they may end with the zone. */
+function firstMs(decimals: string): number {
+  let ms = 0;
+  for (let at = 0, unit = 100; at < 3; at++, unit /= 10) {
+    const digit = decimals.charCodeAt(at) - zero;
+    if (digit >= 0 && digit <= 9) ms += digit * unit;
+    else return ms;
+  }
+  return ms;
 }
 
-function offsetMs(zone: string): number {
-  if (zone === 'Z') return 0;
-  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4, 6));
-  return (zone.startsWith('-') ? -minutes : minutes) * 60_000;
+function offsetMs(text: string): number {
+  if (text.endsWith('Z')) return 0;
+  const minutes = twoDigits(text, text.length - 5) * 60 + twoDigits(text, text.length - 2);
+  return (text[text.length - 6] === '-' ? -minutes : minutes) * 60_000;
 }
