@@ -47,6 +47,14 @@ describe.skipIf(noRecordings)(`recorded frames ${noRecordings ?? ''}`, () => {
     expect(countKinds(coinbase.parse, connection)).toEqual({ trades: 81, subscribed: 3, ignored: 81 });
   });
 
+  test('every ticker repeats a match: reading both would double the trades', () => {
+    const idsOf = (frames: Buffer[]) =>
+      frames.map(String).map((text) => `${fieldOf(text, 'product_id')} ${fieldOf(text, 'trade_id')}`);
+    const tickers = idsOf(connection.filter((frame) => frame.includes('"type":"ticker"')));
+    expect(tickers.length).toBe(81);
+    expect(tickers.toSorted()).toEqual(idsOf(connection.filter(isMatch)).toSorted());
+  });
+
   test('the ids of each product rise by 1, the last match before the subscription included', () => {
     expectConsecutive(connection.filter(isMatch).map(read));
   });
