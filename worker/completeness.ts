@@ -50,8 +50,8 @@ function doubt({ interruptedMs }: SymbolEntry, ids: Ids): string {
   const lost = ids.lost().length;
   const open = ids.gaps().length;
   if (ids.newest().nextId === null) return 'nothing was read yet';
-  if (lost > 0) return `${lost} gaps could not be repaired`;
-  if (open > 0) return `${open} gaps are being repaired`;
+  if (lost > 0) return `gaps that could not be repaired: ${lost}`;
+  if (open > 0) return `gaps that are being repaired: ${open}`;
   return interruptedMs === null ? '' : 'reading was interrupted, and it is not known yet whether trades came meanwhile';
 }
 

@@ -1,5 +1,5 @@
-// Where to resume: what the normalized topic's own end holds of each symbol. Whatever else comes to keep cursors only has
-// to give the same map.
+// Where to resume: what the normalized topic's own end holds of each symbol. Whatever else comes to keep cursors only
+// has to give the same map.
 import { Consumer } from '@platformatic/kafka';
 import avsc from 'avsc';
 import type { Cursor } from './continuity.ts';
@@ -16,7 +16,7 @@ const fetchBytesMax = 4 * 1024 * 1024;
 const fetchWaitMs = 500;
 const requestMsMax = 10_000;
 
-/** Answers in a row without a record: transaction markers and compaction leave holes, but no broker answers so for ever. */
+/** Answers without a record: transaction markers and compaction leave holes, but no broker answers so for ever. */
 const emptyFetchesMax = 20;
 
 /** Before the Avro: a zero and the schema's id. */

@@ -1,5 +1,5 @@
-// The one file that knows the order: listings -> links -> frame -> parse -> symbols -> records -> producer, and backfill
-// for what the links did not bring.
+// The one file that knows the order: listings -> links -> frame -> parse -> symbols -> records -> producer, and
+// backfill for what the links did not bring.
 import type { Logger } from '../runtime/log.ts';
 import { backfillGaps, type Page } from './backfill.ts';
 import { Budget } from './budget.ts';

@@ -90,6 +90,38 @@ function registerGauges(registers: Registry[], { status, symbols, buffered }: Me
   });
 }
 
+/** Of trades and frames that were not simply written, and of what was done about it. */
+function createTradeCounters(registers: Registry[]) {
+  return {
+    duplicates: new Counter({
+      name: 'k2_worker_duplicate_trades_total',
+      help: 'Trades that came again and were not written again.',
+      registers,
+    }),
+    duplicateFrames: new Counter({
+      name: 'k2_worker_duplicate_frames_total',
+      help: 'Frames that held nothing but such trades.',
+      registers,
+    }),
+    backfilled: new Counter({
+      name: 'k2_worker_backfilled_trades_total',
+      help: 'Trades that the stream did not bring and the REST interface did.',
+      registers,
+    }),
+    backfillRequests: new Counter({
+      name: 'k2_worker_backfill_requests_total',
+      help: 'Requests for missing trades, by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    deadLetters: new Counter({
+      name: 'k2_worker_dead_letters_total',
+      help: 'Frames that could not be read.',
+      registers,
+    }),
+  };
+}
+
 export function createMetrics(sources: MetricSources) {
   const registry = new Registry();
   const registers = [registry];
@@ -127,32 +159,7 @@ export function createMetrics(sources: MetricSources) {
       labelNames: ['reason'],
       registers,
     }),
-    duplicates: new Counter({
-      name: 'k2_worker_duplicate_trades_total',
-      help: 'Trades that came again and were not written again.',
-      registers,
-    }),
-    duplicateFrames: new Counter({
-      name: 'k2_worker_duplicate_frames_total',
-      help: 'Frames that held nothing but such trades.',
-      registers,
-    }),
-    backfilled: new Counter({
-      name: 'k2_worker_backfilled_trades_total',
-      help: 'Trades that the stream did not bring and the REST interface did.',
-      registers,
-    }),
-    backfillRequests: new Counter({
-      name: 'k2_worker_backfill_requests_total',
-      help: 'Requests for missing trades, by outcome.',
-      labelNames: ['outcome'],
-      registers,
-    }),
-    deadLetters: new Counter({
-      name: 'k2_worker_dead_letters_total',
-      help: 'Frames that could not be read.',
-      registers,
-    }),
+    ...createTradeCounters(registers),
     pauses: new Counter({
       name: 'k2_worker_pauses_total',
       help: 'Times that reading paused because the buffer was full.',

@@ -115,7 +115,7 @@ test('gaps are bounded, and the sum of what is lost stays exact', () => {
   expect(missing).toBe(BigInt(count));
 });
 
-test('any interleaving of live, doubled, dropped and back-filled trades gives each trade once, or names the gap', () => {
+test('any interleaving of live, doubled, dropped, back-filled trades gives each once, or names the gap', () => {
   const step = fc.record({
     id: fc.integer({ min: 0, max: 60 }),
     way: fc.constantFrom('live', 'live', 'live', 'rest'),

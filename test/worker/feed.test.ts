@@ -1,18 +1,10 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { continuityStatus } from '../../worker/completeness.ts';
 import { binance } from '../../worker/exchanges/binance.ts';
-import { Feed, type FeedOptions } from '../../worker/feed.ts';
-import { createMetrics } from '../../worker/metrics.ts';
-import { Records } from '../../worker/records.ts';
-import { Status } from '../../worker/status.ts';
-import { Symbols } from '../../worker/symbols.ts';
+import type { FeedOptions } from '../../worker/feed.ts';
 import { type LoopbackExchange, startLoopbackExchange, tradeFrame } from './loopback-exchange.ts';
 import { createMemoryProducer, type MemoryProducer } from './memory-producer.ts';
-
-const schema = readFileSync(new URL('../../schemas/normalized-trade.avsc', import.meta.url), 'utf8');
+import { runFeed } from './run-feed.ts';
 
 let exchange: LoopbackExchange;
 let stop: AbortController;
@@ -30,54 +22,15 @@ afterEach(async () => {
 });
 
 function startFeed(
-  symbols: string[],
+  names: string[],
   producer: MemoryProducer = createMemoryProducer(),
   changes: Partial<FeedOptions> = {},
 ) {
-  const monotonicMs = () => performance.now();
-  const known = new Symbols(changes.exchange ?? binance);
-  const status = new Status({
-    exchange: 'binance',
-    symbols,
-    topicRaw: 'raw',
-    topicNormalized: 'normalized',
-    continuityOf: (symbol) =>
-      continuityStatus(
-        known.entries().find(({ listing }) => listing.symbol === symbol),
-        binance.continuity,
-      ),
-    monotonicMs,
-  });
-  const metrics = createMetrics({ status, symbols: known, buffered: producer.buffered });
-  const records = new Records({
-    exchange: 'binance',
-    topicRaw: 'raw',
-    topicNormalized: 'normalized',
-    schema,
-    schemaId: 1,
-  });
-  const feed = new Feed({
-    exchangeId: 'binance',
-    exchange: binance,
-    webSocketUrl: exchange.webSocketUrl,
-    restUrl: exchange.restUrl,
-    names: symbols,
-    symbols: known,
-    cursors: new Map(),
-    hasDeadLetters: () => true,
-    records,
-    producer,
-    status,
-    metrics,
-    log: pino({ level: 'silent' }),
-    nowUs: () => Date.now() * 1000,
-    monotonicMs,
-    random: () => 0,
-    ...changes,
-  });
-  running = feed.run(stop.signal);
-  const rawTexts = () => producer.appended.filter(({ topic }) => topic === 'raw').map(({ value }) => String(value));
-  return { feed, producer, status, metrics, rawTexts };
+  const { webSocketUrl, restUrl } = exchange;
+  const parts = { exchangeId: 'binance', exchange: binance, webSocketUrl, restUrl, names, producer };
+  const run = runFeed({ ...parts, ...changes, producer }, stop.signal);
+  running = run.ended;
+  return run;
 }
 
 describe('a feed', () => {
@@ -160,70 +113,6 @@ describe('a feed', () => {
     peer.send(tradeFrame(1));
     await producer.holds(2);
     expect(rawTexts()).toEqual([tradeFrame(1)]);
-  });
-});
-
-describe('a connection that ends', () => {
-  test('is replaced at once after trades, and subscribes again', async () => {
-    let laterMs = 0;
-    const monotonicMs = () => performance.now() + laterMs;
-    const { producer, rawTexts } = startFeed(['BTCUSDT'], createMemoryProducer(), { monotonicMs });
-    const first = await exchange.subscribed(1);
-    first.send(tradeFrame(1));
-    await producer.holds(2);
-    laterMs = 1000;
-    const cutMs = performance.now();
-    first.terminate();
-    const second = await exchange.subscribed(2);
-    expect(performance.now() - cutMs).toBeLessThan(500);
-    second.send(tradeFrame(2));
-    await producer.holds(4);
-    expect(rawTexts()).toEqual([tradeFrame(1), tradeFrame(2)]);
-    const connections = producer.appended.flatMap(({ headers }) =>
-      headers.filter(([name]) => name === 'k2-connection'),
-    );
-    expect(new Set(connections.map(([, id]) => id)).size).toBe(2);
-  });
-
-  test('again and again, although it gives trades, is not replaced faster than exchanges allow', async () => {
-    const { producer } = startFeed(['BTCUSDT']);
-    const startMs = performance.now();
-    for (let n = 1; n <= 3; n++) {
-      const peer = await exchange.subscribed(n);
-      peer.send(tradeFrame(n));
-      await producer.holds(2 * n);
-      peer.terminate();
-    }
-    expect(performance.now() - startMs).toBeGreaterThan(2000);
-  });
-
-  test('makes the feed not ready, with the reason', async () => {
-    const { producer, status } = startFeed(['BTCUSDT']);
-    const peer = await exchange.subscribed(1);
-    peer.send(tradeFrame(1));
-    await producer.holds(2);
-    expect(status.notReady()).toBeNull();
-    await exchange.close();
-    await expect.poll(() => status.notReady(), { timeout: 5000 }).toMatch(/^cannot connect to ws:\S+: .*ECONNREFUSED/);
-    expect(status.snapshot().symbols[0]?.state).toBe('pending');
-    exchange = await startLoopbackExchange();
-  });
-
-  test('because nothing is heard is replaced', async () => {
-    const { metrics } = startFeed(['BTCUSDT'], createMemoryProducer(), { exchange: { ...binance, silenceMsMax: 40 } });
-    await exchange.subscribed(1);
-    await exchange.subscribed(2);
-    expect((await metrics.disconnects.get()).values).toContainEqual({ labels: { reason: 'stale' }, value: 1 });
-  });
-
-  test('because everything is rejected is tried again, and the reason is told', async () => {
-    exchange.answer = ({ id }) => JSON.stringify({ error: { code: 2, msg: 'Invalid request' }, id });
-    const { status, producer } = startFeed(['BTCUSDT']);
-    await expect.poll(() => status.notReady()).toBe('every symbol is refused: Invalid request (code 2)');
-    exchange.answer = ({ id }) => JSON.stringify({ result: null, id });
-    (await exchange.subscribed(2)).send(tradeFrame(1));
-    await producer.holds(2);
-    expect(status.notReady()).toBeNull();
   });
 });
 

@@ -49,6 +49,7 @@ export async function startLoopbackExchange(): Promise<LoopbackExchange> {
     webSocket.on('message', (data) => {
       const text = String(data);
       exchange.requests.push(text);
+      if (!text.startsWith('{')) return;
       const answer = exchange.answer(JSON.parse(text));
       if (answer !== null) webSocket.send(answer);
       subscribedConnections.set(n, webSocket);

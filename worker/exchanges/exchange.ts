@@ -29,7 +29,7 @@ export interface Listing {
   symbol: string;
   /** `BASE/QUOTE` from the exchange's assets, never by cutting the symbol: `BTC/USDT`. */
   canonicalSymbol: string;
-  /** The symbol under which frames and REST name its trades, where that differs (Coinbase: BTC-USDC comes as BTC-USD). */
+  /** Under which frames and REST name its trades, where that differs (Coinbase: BTC-USDC comes as BTC-USD). */
   streamedAs?: string;
   /** The symbol in REST addresses, where that differs (Kraken: XBTUSD). */
   restSymbol?: string;
@@ -74,7 +74,7 @@ export interface Backfill {
   /** Which end of the range a page holds: the next one is asked for with that end moved. */
   direction: 'ascending' | 'descending';
   tradesPerRequestMax: number;
-  /** At most `count` requests in `windowMs` milliseconds, for all symbols of this worker; a share of what the exchange allows. */
+  /** At most `count` requests in `windowMs` milliseconds, for all symbols: a share of what the exchange allows. */
   budget: { count: number; windowMs: number };
   requestUrl(restUrl: string, range: BackfillRange): string;
   parse(listing: Listing, status: number, body: string): BackfillAnswer;
@@ -103,7 +103,7 @@ export interface Exchange {
   /** The address to connect to. */
   connectUrl(webSocketUrl: string): string;
   /**
-   * Messages that subscribe to the trades of the symbols, and to what the exchange needs for a quiet connection to live.
+   * Messages that subscribe to the symbols' trades, and to what the exchange needs for a quiet connection to live.
    * Ids count from `firstId` on, so that none is used twice on a connection.
    */
   subscribe(symbols: string[], firstId: number): Request[];
@@ -115,5 +115,7 @@ export interface Exchange {
     requestUrl(restUrl: string, symbols: string[]): string;
     /** Reads the answer to it; listings of symbols that were not asked for are allowed. */
     parse(status: number, body: string): ListingAnswer;
+    /** What the symbol alone tells of its canonical symbol, for reading without metadata; null or absent: nothing. */
+    canonicalOf?(symbol: string): string | null;
   };
 }
