@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from './clock.ts';
 import type { ConnectionState } from './control-types.ts';
-import type { FrameFaults, OutgoingFrame } from './frame-faults.ts';
+import type { FrameFaultKind, FrameFaults } from './frame-faults.ts';
 import { FrameWriter } from './frame-writer.ts';
 import type { Ledger } from './ledger.ts';
 import { never, type Settings } from './settings.ts';
@@ -88,7 +88,7 @@ export class Connection {
     });
   }
 
-  /** Re-arms pings and lifetime after a change of settings; pings already unanswered keep their deadline. */
+  /** Re-arms timers after a change of settings; pings already unanswered keep their deadline. */
   applySettings(): void {
     const { clock, settings } = this.#context;
     this.#cancelPing();
@@ -96,6 +96,7 @@ export class Connection {
     this.#cancelLifetime();
     const leftMs = Math.max(0, this.#openedMs + settings.lifetimeMs - this.#nowMs());
     this.#cancelLifetime = clock.after(leftMs, () => this.close(1001, 'Connection lifetime reached'));
+    this.#lastSentMs = this.#nowMs();
     this.#watchSilence();
   }
 
@@ -111,9 +112,14 @@ export class Connection {
       this.close(1008, 'Client too slow');
       return false;
     }
-    const frame = { bytes, symbol, id, trades: symbol === null || id === null ? 0 : trades, fault: null };
-    if (frame.trades === 0) this.#put(frame);
-    else this.#context.frameFaults.pass(this, frame, (out) => this.#put(out));
+    const { frameFaults } = this.#context;
+    if (symbol === null || id === null) this.#put(bytes, null, null, 0, null);
+    else if (!frameFaults.isArmed) this.#put(bytes, symbol, id, trades, null);
+    else {
+      frameFaults.pass(this, { bytes, symbol, id, trades, fault: null }, (out) => {
+        if (!this.#stalled && this.isOpen) this.#put(out.bytes, out.symbol, out.id, out.trades, out.fault);
+      });
+    }
     return true;
   }
 
@@ -198,14 +204,13 @@ export class Connection {
     };
   }
 
-  #put(frame: OutgoingFrame): void {
-    if (this.#stalled || !this.isOpen) return;
-    const { bytes, symbol, id, trades, fault } = frame;
+  #put(bytes: Buffer, symbol: string | null, id: number | null, trades: number, fault: FrameFaultKind | null): void {
     this.#writer.write(bytes);
-    this.#lastSentMs = this.#nowMs();
+    // A look at the clock for every frame would cost as much as the frame.
+    if (this.#context.settings.sendSilenceMs < never) this.#lastSentMs = this.#nowMs();
     this.#framesSent++;
     this.#bytesSent += bytes.length;
-    this.#context.ledger.append({ connection: this.id, symbol, id, trades, fault, frame: bytes });
+    this.#context.ledger.append(this.id, symbol, id, trades, fault, bytes);
     if (symbol === null || id === null || fault === 'garbage' || fault === 'truncate') return;
     const sent = this.#sent.get(symbol);
     if (sent) {

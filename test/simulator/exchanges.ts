@@ -10,6 +10,9 @@ import { StreamExchange } from './stream-exchange.ts';
 
 const protocols = [kraken, coinbase, coinbaseAdvanced, okx, bybit];
 
+/** What stands first in their paths. */
+export const exchangeIds = ['binance', ...protocols.map((protocol) => protocol.id)];
+
 export interface Exchanges {
   all: Exchange[];
   /** Also answers without its id in the path, and plays recordings. */

@@ -35,8 +35,9 @@ export interface FrameFaultState extends FrameFault {
 
 export interface OutgoingFrame {
   bytes: Buffer;
-  symbol: string | null;
-  id: number | null;
+  symbol: string;
+  /** Of its first trade. */
+  id: number;
   trades: number;
   fault: FrameFaultKind | null;
 }
@@ -79,6 +80,11 @@ export class FrameFaults {
     const seed = symbolSeed(this.#seed, `fault ${this.#count++}`);
     this.#armed.push({ fault: { ...fault }, seed, seen: 0, hit: 0, kept: [] });
     if (this.#armed.length > faultsMax) this.#armed.shift();
+  }
+
+  /** Whether a fault is left that may hit a frame. */
+  get isArmed(): boolean {
+    return this.#armed.length > 0;
   }
 
   state(): FrameFaultState[] {

@@ -65,6 +65,10 @@ export class Hub<C extends Client> {
     });
   }
 
+  get isEmpty(): boolean {
+    return this.#clients.size === 0;
+  }
+
   clients(): Iterable<C> {
     return this.#clients.values();
   }

@@ -43,7 +43,14 @@ export class Ledger {
     this.#bytesMax = bytesMax;
   }
 
-  append({ connection, symbol, id, trades, fault, frame }: Omit<SentFrame, 'frame'> & { frame: Buffer }): void {
+  append(
+    connection: number,
+    symbol: string | null,
+    id: number | null,
+    trades: number,
+    fault: FrameFaultKind | null,
+    frame: Buffer,
+  ): void {
     const size = headerBytes + frame.length;
     if (this.#framesNotKept > 0 || this.#bytes + size > this.#bytesMax) {
       this.#framesNotKept++;

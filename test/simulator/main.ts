@@ -1,4 +1,5 @@
 // Starts the simulator from environment variables; README.md lists them.
+import { exchangeIds } from './exchanges.ts';
 import { simulatorDefaults, startSimulator } from './simulator.ts';
 
 function integer(name: string, fallback: number, max: number): number {
@@ -17,7 +18,7 @@ try {
     ledgerBytesMax: integer('SIMULATOR_LEDGER_BYTES', simulatorDefaults.ledgerBytesMax, 16 * 1024 ** 3),
     ...(symbols && { symbols }),
   });
-  console.log(`exchange simulator: port ${port}: ws /stream and /ws, http /api/v3 and /control/state`);
+  console.log(`exchange simulator: port ${port}: /control/state, and exchanges ${exchangeIds.join(', ')} below /<id>`);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void close());
 } catch (error) {
   console.error(`exchange simulator: ${error instanceof Error ? error.message : error}`);

@@ -55,6 +55,7 @@ export class StreamExchange implements Exchange {
   }
 
   publish(listing: Listing, order: TimedOrder): void {
+    if (this.#hub.isEmpty) return;
     for (const topic of this.#protocol.topics(listing)) {
       const sessions = this.#hub.subscribers(topic);
       if (!sessions) continue;
