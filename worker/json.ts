@@ -16,6 +16,7 @@ export class JsonNumber {
     return this.text;
   }
 
+  /** JSON.stringify would give the fields of this object. */
   toJSON(): string {
     return this.text;
   }

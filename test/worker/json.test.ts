@@ -8,6 +8,8 @@ import {
   JsonNumber,
   parseJson,
   parseJsonWithTexts,
+  readJson,
+  showJson,
 } from '../../worker/json.ts';
 
 /** The value as JSON.parse gives it: numbers as floats. */
@@ -113,6 +115,22 @@ describe('parseJson', () => {
       { numRuns: 2000 },
     );
   });
+});
+
+test('readJson gives undefined for what is not JSON', () => {
+  expect(readJson('{"side":"buy"}')).toEqual({ side: 'buy' });
+  expect(readJson('null')).toBe(null);
+  expect(readJson('pong')).toBe(undefined);
+});
+
+test.each([
+  ['1.50', '1.50'],
+  ['"1.50"', '"1.50"'],
+  ['null', 'null'],
+  ['{"toString":1}', '{"toString":"1"}'],
+  [`"${'x'.repeat(60_000)}"`, `"${'x'.repeat(39)}`],
+])('showJson shows a value in 40 characters: %s', (text, shown) => {
+  expect(showJson(parseJson(text))).toBe(shown);
 });
 
 describe('parseJsonWithTexts', () => {
