@@ -17,7 +17,7 @@ try {
   // Of the minute before: others' share of the machine.
   const load = loadavg()[0]?.toFixed(1);
   const system = await systemSection(opened);
-  const worker = await workerSection(opened.bootstrapServers);
+  const worker = await workerSection(opened.bootstrapServers, opened.schemaRegistryUrl);
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
   const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, Linux ${release()}`;
   const page = `# Benchmarks

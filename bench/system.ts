@@ -5,6 +5,7 @@ import type { Bed } from '../test/e2e/bed.ts';
 import { apply, deleteFeed, manifestOf, ownTopics, waitReady } from '../test/e2e/feeds.ts';
 import { deploySimulator, installOperator, kubectl, namespace } from '../test/e2e/operator.ts';
 import { eventually } from '../test/e2e/process.ts';
+import { loadRows } from './load.ts';
 
 const symbols = ['BTCUSDT', 'ETHUSDT', 'BNBUSDT'];
 /** What Binance sent for three busy symbols on an ordinary day. */
@@ -35,6 +36,8 @@ async function podUse(bed: Bed, start: string): Promise<PodUse> {
 
 /** Share of one core between two accounts. */
 const cpuShare = (from: PodUse, to: PodUse) => (to.cpuNanoseconds - from.cpuNanoseconds) / 1e6 / (to.atMs - from.atMs);
+
+const megabytes = ({ workingSetBytes }: PodUse) => `${Math.round(workingSetBytes / 1e6)} MB`;
 
 /** Milliseconds from `kubectl apply` to the first record of the normalized topic, images present. */
 async function firstRecordMs(bed: Bed, run: number): Promise<number> {
@@ -89,8 +92,10 @@ export async function systemSection(bed: Bed): Promise<string> {
   const after = { worker: await podUse(bed, pods.worker), controller: await podUse(bed, pods.controller) };
   await deleteFeed(bed, 'bench-live');
 
+  const flatOutMemory = async (pod: string) => megabytes(await podUse(bed, pod));
+  const load = await loadRows(bed, simulator, flatOutMemory);
+
   const percent = (share: number) => `${(share * 100).toFixed(1)} % of a core`;
-  const megabytes = ({ workingSetBytes }: PodUse) => `${Math.round(workingSetBytes / 1e6)} MB`;
   return `Pods on the ${bed.cluster} cluster, as the kubelet accounts for them; everything on one machine.
 
 | | |
@@ -100,6 +105,7 @@ export async function systemSection(bed: Bed): Promise<string> {
 | worker at ${liveTradesPerSecond} trades/s, working set | ${megabytes(after.worker)} |
 | controller with one feed, CPU | ${percent(cpuShare(before.controller, after.controller))} |
 | controller with one feed, working set | ${megabytes(after.controller)} |
+${load.join('\n')}
 ${(await imageSizes(bed)).join('\n')}
 `;
 }

@@ -1,4 +1,4 @@
-// What the worker's own code costs: frames to records, and records to a real broker.
+// What the worker's own code costs: frames to records, records to a real broker; and the literal stack beside it.
 import { readFileSync } from 'node:fs';
 import { Kafka, logLevel } from 'kafkajs';
 import { tradeFrame } from '../test/worker/loopback-exchange.ts';
@@ -7,9 +7,14 @@ import { binance } from '../worker/exchanges/binance.ts';
 import { BatchProducer } from '../worker/producer/batch-producer.ts';
 import type { ProducerRecord } from '../worker/producer/producer.ts';
 import { Records } from '../worker/records.ts';
+import { type Figures, heading, measure, row } from './figures.ts';
+import { measureLiteral } from './literal.ts';
 
 const measureMs = 10_000;
 const warmUpMs = 3000;
+
+/** One read of a socket brings about so many frames, then the event loop turns. */
+const framesPerTurn = 370;
 
 const topics = { topicRaw: `bench-${process.pid}.raw`, topicNormalized: `bench-${process.pid}` };
 const frames = noRecordings
@@ -18,83 +23,76 @@ const frames = noRecordings
 const schema = readFileSync(new URL('../schemas/normalized-trade.avsc', import.meta.url), 'utf8');
 const records = new Records({ exchange: 'binance', ...topics, schema, schemaId: 1 });
 
-interface Figures {
-  tradesPerSecond: number;
-  cpuUsPerTrade: number;
-}
-
-/** Frame -> trade -> both records, over and over. */
-function* pipeline(): Generator<ProducerRecord> {
-  for (let at = 0; ; at = (at + 1) % frames.length) {
-    const frame = frames[at] ?? Buffer.alloc(0);
-    const receivedUs = Date.now() * 1000;
-    const parsed = binance.parse(frame);
-    if (parsed.kind !== 'trades') throw new Error(`not a trade: ${frame}`);
-    yield records.raw({ frame, connectionId: 'bench', receivedUs }, 'BTCUSDT');
-    for (const trade of parsed.trades) yield records.normalized(trade, 'BTC/USDT', receivedUs);
-  }
-}
-
-function figures(trades: number, startMs: number, startCpu: NodeJS.CpuUsage): Figures {
-  const { user, system } = process.cpuUsage(startCpu);
-  return { tradesPerSecond: trades / ((performance.now() - startMs) / 1000), cpuUsPerTrade: (user + system) / trades };
+/** Frame -> trade -> both records. */
+function recordsOf(index: number): ProducerRecord[] {
+  const frame = frames[index % frames.length] ?? Buffer.alloc(0);
+  const receivedUs = Date.now() * 1000;
+  const parsed = binance.parse(frame);
+  if (parsed.kind !== 'trades') throw new Error(`not a trade: ${frame}`);
+  const normalized = parsed.trades.map((trade) => records.normalized(trade, 'BTC/USDT', receivedUs));
+  return [records.raw({ frame, connectionId: 'bench', receivedUs }, 'BTCUSDT'), ...normalized];
 }
 
 function measurePipeline(ms: number): Figures {
-  const source = pipeline();
-  const startMs = performance.now();
-  const startCpu = process.cpuUsage();
-  let made = 0;
-  while (performance.now() - startMs < ms) for (let turn = 0; turn < 1000; turn++) made += source.next().value ? 1 : 0;
-  return figures(made / 2, startMs, startCpu);
+  const end = measure();
+  const endMs = performance.now() + ms;
+  let trades = 0;
+  while (performance.now() < endMs) {
+    for (let turn = 0; turn < framesPerTurn; turn++) trades += recordsOf(trades).length - 1;
+  }
+  return end(trades);
 }
 
 async function measureProducer(bootstrapServers: string[], ms: number): Promise<Figures> {
-  let delivered = 0;
   const producer = new BatchProducer({
     bootstrapServers,
     clientId: 'bench',
     random: Math.random,
-    onDelivered: (batch) => {
-      delivered += batch.length;
-    },
+    onDelivered: () => {},
     onRetry: (why) => console.error(why),
   });
-  const source = pipeline();
-  const startMs = performance.now();
-  const startCpu = process.cpuUsage();
-  while (performance.now() - startMs < ms) {
-    const { value } = source.next();
-    if (!producer.append(value)) await producer.room();
+  await producer.checkTopics(Object.values(topics));
+  const end = measure();
+  const endMs = performance.now() + ms;
+  let trades = 0;
+  while (performance.now() < endMs) {
+    let hasRoom = true;
+    for (let turn = 0; turn < framesPerTurn; turn++) {
+      for (const record of recordsOf(trades++)) hasRoom = producer.append(record);
+    }
+    await (hasRoom ? new Promise(setImmediate) : producer.room());
   }
-  await producer.flush(60_000);
-  const result = figures(delivered / 2, startMs, startCpu);
+  const left = await producer.flush(60_000);
+  if (left > 0) throw new Error(`${left} records were not written`);
+  const figures = end(trades);
   await producer.close();
-  return result;
+  return figures;
 }
 
-const row = (name: string, { tradesPerSecond, cpuUsPerTrade }: Figures) =>
-  `| ${name} | ${Math.round(tradesPerSecond / 100) * 100} | ${cpuUsPerTrade.toFixed(1)} |`;
-
-/** @returns a table in Markdown: trades per second and CPU of one core, without and with a real broker */
-export async function workerSection(bootstrapServers: string): Promise<string> {
+/** @returns a table in Markdown: speed, CPU and memory of one thread, without and with a real broker */
+export async function workerSection(bootstrapServers: string, schemaRegistryUrl: string): Promise<string> {
   const brokers = bootstrapServers.split(',');
-  measurePipeline(warmUpMs);
-  const alone = measurePipeline(measureMs);
   const admin = new Kafka({ clientId: 'bench', brokers, logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   const names = Object.values(topics);
   await admin.createTopics({ waitForLeaders: true, topics: names.map((topic) => ({ topic, numPartitions: 3 })) });
+  measurePipeline(warmUpMs);
+  const alone = measurePipeline(measureMs);
   await measureProducer(brokers, warmUpMs);
   const withBroker = await measureProducer(brokers, measureMs);
+  // Last: what it does to the heap must not weigh on the others.
+  const options = { brokers, schemaRegistryUrl, ...topics, schema, frames };
+  await measureLiteral(options, warmUpMs);
+  const literal = await measureLiteral(options, measureMs);
   await admin.deleteTopics({ topics: names });
   await admin.disconnect();
   const input = noRecordings ? 'Generated frames' : 'Recorded frames, 9,757 trades of BTCUSDT';
-  return `${input}, one run each of ${measureMs / 1000} s on one thread, the broker on the same machine.
+  return `${input}, one run each of ${measureMs / 1000} s on one thread, the broker on the same machine. Speed by the clock
+depends on what else runs there; CPU per trade hardly does.
 
-| one core, flat out | trades/s | CPU µs/trade |
-|---|---|---|
-${row('frame -> trade -> records, no broker', alone)}
-${row('the same, written to two topics of a real broker', withBroker)}
+${heading}
+${row('frame -> trade -> records, no broker', alone, literal)}
+${row('the same, written to two topics of a real broker', withBroker, literal)}
+${row('literal stack: zod, registry.encode, kafkajs send per trade', literal, literal)}
 `;
 }

@@ -67,9 +67,8 @@ function multiplyFast(a: number, b: number): string {
   const low = lowA * lowB;
   const middle = highA * lowB + lowA * highB + Math.floor(low / half);
   const high = highA * highB + Math.floor(middle / half);
-  const last = String(low % half).padStart(halfDigits, '0');
-  const beforeLast = middle % half;
-  return high === 0 ? `${beforeLast}${last}` : `${high}${String(beforeLast).padStart(halfDigits, '0')}${last}`;
+  const rest = (middle % half) * half + (low % half);
+  return high === 0 ? String(rest) : `${high}${String(rest).padStart(2 * halfDigits, '0')}`;
 }
 
 function multiplyAny(a: string, b: string): string {

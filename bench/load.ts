@@ -1,0 +1,126 @@
+// How the worker's pod carries load, in its default limits of half a core and 512 MiB: from the simulated exchange's
+// frames to what stands in the topics.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { type Admin, ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
+import type { Bed } from '../test/e2e/bed.ts';
+import { apply, deleteFeed, manifestOf, ownTopics, waitReady } from '../test/e2e/feeds.ts';
+import { eventually } from '../test/e2e/process.ts';
+import type { SimulatorControl } from '../test/simulator/control.ts';
+import { tradeFrame } from '../test/worker/loopback-exchange.ts';
+
+/** Ten seconds and more at the speed to be seen. */
+const flatOutTrades = 500_000;
+const burstTrades = 5000;
+/** Long enough for a hundred samples beyond the 99th percentile at the lower rate. */
+const latencyMs = 60_000;
+const rates = [168, 10_000];
+const doneMsMax = 120_000;
+
+interface Load {
+  bed: Bed;
+  simulator: SimulatorControl;
+  admin: Admin;
+  /** Told once the pod has carried the most. */
+  afterFlatOut: (pod: string) => Promise<string>;
+}
+
+const kafkaOf = (bed: Bed) =>
+  new Kafka({ clientId: 'bench-load', brokers: bed.bootstrapServers.split(','), logLevel: logLevel.NOTHING });
+
+async function recordsIn(admin: Admin, topic: string): Promise<number> {
+  return (await admin.fetchTopicOffsets(topic)).reduce((sum, { high }) => sum + Number(high), 0);
+}
+
+/** Polls until the topic has so many records. @returns milliseconds since startMs */
+async function arrived(admin: Admin, topic: string, count: number, startMs: number): Promise<number> {
+  await eventually(`${count} records in ${topic}`, doneMsMax, async () => {
+    const found = await recordsIn(admin, topic);
+    if (found < count) throw new Error(`${found} so far`);
+  });
+  return performance.now() - startMs;
+}
+
+/** A feed of its own, removed when the measurement is over. */
+async function withFeed<T>(load: Load, name: string, body: (topic: string) => Promise<T>): Promise<T> {
+  const { topic, topics } = ownTopics(name);
+  await load.simulator.reset();
+  await load.simulator.pause();
+  await apply(load.bed, manifestOf(name, { symbols: ['BTCUSDT'], topics }));
+  await waitReady(load.bed, name);
+  try {
+    return await body(topic);
+  } finally {
+    await deleteFeed(load.bed, name);
+  }
+}
+
+/** As fast as the pod reads. */
+function flatOut(load: Load): Promise<string[]> {
+  return withFeed(load, 'bench-flat', async (topic) => {
+    const lines = Array.from({ length: flatOutTrades }, (_, id) => JSON.stringify({ ts: null, frame: tradeFrame(id) }));
+    await load.simulator.loadRecording(gzipSync(lines.join('\n')));
+    const startMs = performance.now();
+    await load.simulator.replay({ speed: 'flat' });
+    const elapsedMs = await arrived(load.admin, topic, flatOutTrades, startMs);
+    const perSecond = Math.round(flatOutTrades / (elapsedMs / 1000) / 100) * 100;
+    const memory = await load.afterFlatOut('bench-flat-0');
+    return [`| flat out, ${flatOutTrades} trades | ${perSecond} trades/s |`, `| working set after it | ${memory} |`];
+  });
+}
+
+function burst(load: Load): Promise<string[]> {
+  return withFeed(load, 'bench-burst', async (topic) => {
+    const startMs = performance.now();
+    await load.simulator.burst({ trades: burstTrades });
+    let made = 0;
+    for await (const _trade of load.simulator.made({ symbol: 'BTCUSDT' })) made++;
+    const elapsedMs = await arrived(load.admin, topic, made, startMs);
+    return [`| burst of ${made} trades at once, until all are written | ${Math.round(elapsedMs)} ms, none lost |`];
+  });
+}
+
+/** From the time in the frame, the exchange's, to the broker's when it appended: one machine, one clock. */
+function latency(load: Load, tradesPerSecond: number): Promise<string[]> {
+  return withFeed(load, `bench-rate-${tradesPerSecond}`, async (topic) => {
+    const raw = `${topic}.raw`;
+    const configEntries = [{ name: 'message.timestamp.type', value: 'LogAppendTime' }];
+    const resources = [{ type: ConfigResourceTypes.TOPIC, name: raw, configEntries }];
+    await load.admin.alterConfigs({ validateOnly: false, resources });
+    const consumer = kafkaOf(load.bed).consumer({ groupId: raw });
+    await consumer.connect();
+    await consumer.subscribe({ topic: raw, fromBeginning: true });
+    const delays: number[] = [];
+    await consumer.run({
+      eachBatch: async ({ batch }) => {
+        for (const { timestamp, value } of batch.messages) {
+          const frame = JSON.parse(String(value));
+          if (frame?.data?.E !== undefined) delays.push(Number(timestamp) - frame.data.E);
+        }
+      },
+    });
+    await load.simulator.setRate({ tradesPerSecond });
+    await load.simulator.resume();
+    await sleep(latencyMs);
+    await load.simulator.pause();
+    await consumer.disconnect();
+    delays.sort((a, b) => a - b);
+    const at = (share: number) => delays[Math.floor(delays.length * share)];
+    return [`| exchange to broker at ${tradesPerSecond} trades/s, p50 and p99 | ${at(0.5)} and ${at(0.99)} ms |`];
+  });
+}
+
+/** @returns rows of a table in Markdown */
+export async function loadRows(
+  bed: Bed,
+  simulator: SimulatorControl,
+  afterFlatOut: (pod: string) => Promise<string>,
+): Promise<string[]> {
+  const admin = kafkaOf(bed).admin();
+  await admin.connect();
+  const load: Load = { bed, simulator, admin, afterFlatOut };
+  const rows = [...(await flatOut(load)), ...(await burst(load))];
+  for (const rate of rates) rows.push(...(await latency(load, rate)));
+  await admin.disconnect();
+  return rows;
+}
