@@ -95,7 +95,7 @@ export interface ExchangeFeedStatus {
     tradesPerSecond: number;
     /** Exchange time of the newest trade, RFC 3339; absent before the first. */
     lastTradeTime?: string;
-    /** Trades written of trades made, rounded down: `99.98%`; `unknown` where ids prove nothing. Absent: nobody says. */
+    /** Trades written of trades made, rounded down: `99.98%`; `unknown`: ids prove nothing. Absent: nobody says. */
     completeness?: string;
     /** Gaps in the trade ids, open and lost, at most 20 of each symbol. Absent: nobody says. */
     gaps?: number;

@@ -44,7 +44,7 @@ function gapLines({ gaps }: Summary, continuity: Continuity): string[] {
 
 function unknownLines({ unknownSymbols }: Summary, hasMetadata: boolean): string[] {
   if (unknownSymbols.length === 0) return [];
-  const why = hasMetadata ? 'the metadata does not list them' : 'no --metadata was given';
+  const why = hasMetadata ? 'the metadata does not list them' : 'only the metadata tells it, and none was given';
   const named = unknownSymbols.slice(0, symbolsToldMax).join(', ');
   const rest = more(unknownSymbols.length - symbolsToldMax);
   return [`canonical symbol unknown, hence null: ${named} (${why})`, ...rest];

@@ -1,5 +1,5 @@
-// Recorded frames through the worker's own functions, without a connection or a broker: parse, symbols, records, and the
-// Avro that was written read back. What comes out is what the normalized topic would hold.
+// Recorded frames through the worker's own functions, without a connection or a broker: parse, symbols, records, and
+// the Avro that was written, read back. What comes out is what the normalized topic would hold.
 import avsc from 'avsc';
 import type { Continuity } from './continuity.ts';
 import type { Exchange, Listing, Parsed } from './exchanges/exchange.ts';
@@ -13,8 +13,8 @@ export interface AuditOptions {
   exchange: Exchange;
   /** Text of schemas/normalized-trade.avsc. */
   schema: string;
-  /** What the exchange's metadata lists; empty: there is none. */
-  listings: readonly Listing[];
+  /** What the exchange's metadata lists; null: there is none. */
+  listings: readonly Listing[] | null;
 }
 
 export interface Summary {
@@ -66,7 +66,7 @@ export class Audit {
     this.#records = new Records({ exchange, topicRaw: 'raw', topicNormalized: 'normalized', schema, schemaId: 0 });
     this.#type = avsc.Type.forSchema(JSON.parse(schema));
     this.#symbols = new Symbols(options.exchange);
-    const named = (name: (listing: Listing) => string) => listings.map((it) => [name(it), it] as const);
+    const named = (name: (listing: Listing) => string) => (listings ?? []).map((it) => [name(it), it] as const);
     this.#listings = new Map([...named((it) => it.streamedAs ?? it.symbol), ...named((it) => it.symbol)]);
   }
 
@@ -110,9 +110,15 @@ export class Audit {
   #learn(symbol: Trade['symbol']): void {
     if (this.#known.has(symbol)) return;
     this.#known.add(symbol);
-    const listing = this.#listings.get(symbol);
-    if (listing === undefined) this.#unknownSymbols.add(symbol);
-    this.#symbols.learn(listing ?? { symbol, canonicalSymbol: '' }, undefined, 0);
+    const listing = this.#listings.get(symbol) ?? { symbol, canonicalSymbol: this.#toldBy(symbol) ?? '' };
+    if (listing.canonicalSymbol === '') this.#unknownSymbols.add(symbol);
+    this.#symbols.learn(listing, undefined, 0);
+  }
+
+  /** Metadata that does not list a symbol is not overruled. */
+  #toldBy(symbol: string): string | null {
+    const { listings, exchange } = this.#options;
+    return listings === null ? (exchange.listing.canonicalOf?.(symbol) ?? null) : null;
   }
 
   /** Written and read back: what a consumer gets, under the schema's field names. */

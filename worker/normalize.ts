@@ -74,8 +74,8 @@ function listingsIn(
   throw refuse(`--metadata '${path}' is no answer to ${listing.requestUrl('<rest>', ['<symbol>'])}: ${why}`);
 }
 
-async function run({ listings, ...usage }: Usage): Promise<void> {
-  const audit = new Audit({ ...usage, listings: listings ?? [] });
+async function run(usage: Usage): Promise<void> {
+  const audit = new Audit(usage);
   try {
     for await (const frame of readRecording(process.stdin)) {
       const lines = audit.read(frame);
@@ -83,7 +83,7 @@ async function run({ listings, ...usage }: Usage): Promise<void> {
       if (!process.stdout.write(`${lines.join('\n')}\n`)) await once(process.stdout, 'drain');
     }
   } finally {
-    const lines = linesOfSummary(audit.summary(), usage.exchange.continuity, listings !== null);
+    const lines = linesOfSummary(audit.summary(), usage.exchange.continuity, usage.listings !== null);
     process.stderr.write(`${lines.join('\n')}\n`);
   }
 }

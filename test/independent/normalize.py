@@ -104,6 +104,14 @@ def canonical_symbols(exchange, body):
     return {it["symbol"]: f"{it['baseCoin']}/{it['quoteCoin']}" for it in body["result"]["list"]}
 
 
+def told_by_symbol(exchange, symbol):
+    """BTC/USD of Kraken and BTC-USD of Coinbase and OKX say it themselves."""
+    if exchange == "kraken":
+        return symbol
+    parts = symbol.split("-")
+    return "/".join(parts) if exchange in ("coinbase", "coinbase-advanced", "okx") and len(parts) == 2 else None
+
+
 def whole(number):
     return None if number is None else int(number)
 
@@ -116,7 +124,7 @@ def line(exchange, names, received, trade):
         "schema_version": "1.0.0",
         "exchange": exchange,
         "symbol": symbol,
-        "canonical_symbol": names.get(symbol),
+        "canonical_symbol": told_by_symbol(exchange, symbol) if names is None else names.get(symbol),
         "trade_id": trade_id,
         "price": plain(price),
         "quantity": plain(quantity),
@@ -152,7 +160,7 @@ def missing(ids):
 
 
 def main(exchange, metadata=None):
-    names = {}
+    names = None
     if metadata:
         with open(metadata, "rb") as file:
             names = canonical_symbols(exchange, json.loads(unpacked(file.read())))

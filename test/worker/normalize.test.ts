@@ -26,10 +26,16 @@ describe('our own recordings', () => {
       '  line 8: trade\'s p "6.1e4" is not a decimal',
       'gaps: 1',
       '  BTCUSDT: 103 to 103, 1 missing',
-      'canonical symbol unknown, hence null: BTCUSDT, ETHUSDT (no --metadata was given)',
+      'canonical symbol unknown, hence null: BTCUSDT, ETHUSDT (only the metadata tells it, and none was given)',
       "no received time: 1 trades; their timestamp is the exchange's",
       '',
     ]);
+  });
+
+  test('have the summary that the reference page shows', async () => {
+    const page = readFileSync(new URL('../../docs/reference/normalize.md', import.meta.url), 'utf8');
+    const { errors } = await normalize(['--exchange', 'kraken'], readFileSync(own('kraken.jsonl')));
+    expect(page).toContain(`\n\`\`\`\n${errors}\`\`\`\n`);
   });
 
   test('take canonical symbols from the metadata, and name the symbols that it lacks', async () => {

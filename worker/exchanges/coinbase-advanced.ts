@@ -218,5 +218,7 @@ export const coinbaseAdvanced: Exchange = {
     symbolsPerRequestMax,
     requestUrl: (restUrl) => `${restUrl}/api/v3/brokerage/market/products`,
     parse: parseListings,
+    // BASE-QUOTE is a spot pair; futures have three parts.
+    canonicalOf: (symbol) => (/^[^-]+-[^-]+$/.test(symbol) ? symbol.replace('-', '/') : null),
   },
 };

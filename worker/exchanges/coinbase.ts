@@ -191,5 +191,11 @@ export const coinbase: Exchange = {
   connectUrl: (webSocketUrl) => webSocketUrl,
   subscribe,
   parse,
-  listing: { symbolsPerRequestMax, requestUrl: (restUrl) => `${restUrl}/products`, parse: parseListings },
+  listing: {
+    symbolsPerRequestMax,
+    requestUrl: (restUrl) => `${restUrl}/products`,
+    parse: parseListings,
+    // BASE-QUOTE in every product.
+    canonicalOf: (symbol) => (/^[^-]+-[^-]+$/.test(symbol) ? symbol.replace('-', '/') : null),
+  },
 };

@@ -245,5 +245,7 @@ export const kraken: Exchange = {
     // Of a request with names, one that does not exist refuses them all; which spellings it takes is not documented.
     requestUrl: (restUrl) => `${restUrl}/0/public/AssetPairs`,
     parse: parseListings,
+    // https://docs.kraken.com/api/docs/websocket-v2/trade: symbols are BASE/QUOTE, with BTC for XBT.
+    canonicalOf: (symbol) => symbol,
   },
 };

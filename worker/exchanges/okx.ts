@@ -235,5 +235,7 @@ export const okx: Exchange = {
     // https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments: all, or one by one.
     requestUrl: (restUrl) => `${restUrl}/api/v5/public/instruments?instType=SPOT`,
     parse: parseListings,
+    // BASE-QUOTE is a spot pair; futures and swaps have three parts.
+    canonicalOf: (symbol) => (/^[^-]+-[^-]+$/.test(symbol) ? symbol.replace('-', '/') : null),
   },
 };
