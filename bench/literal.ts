@@ -1,5 +1,5 @@
-// The same work as it is usually first written: zod, BigInt, registry.encode() and kafkajs' send() for each trade. It is
-// here to be measured beside the worker's own code, in the same run.
+// The same work as it is usually first written: zod, registry.encode() and kafkajs' send() for each trade. It stands here
+// to be measured beside the worker's own code, in the same run.
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { CompressionTypes, Kafka, logLevel } from 'kafkajs';
 import { z } from 'zod';

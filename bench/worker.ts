@@ -87,8 +87,8 @@ export async function workerSection(bootstrapServers: string, schemaRegistryUrl:
   await admin.deleteTopics({ topics: names });
   await admin.disconnect();
   const input = noRecordings ? 'Generated frames' : 'Recorded frames, 9,757 trades of BTCUSDT';
-  return `${input}, one run each of ${measureMs / 1000} s on one thread, the broker on the same machine. Speed by the clock
-depends on what else runs there; CPU per trade hardly does.
+  return `${input}, one run each of ${measureMs / 1000} s on one thread, the broker on the same machine.
+Speed by the clock depends on what else runs there, CPU per trade less so.
 
 ${heading}
 ${row('frame -> trade -> records, no broker', alone, literal)}

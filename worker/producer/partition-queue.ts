@@ -113,9 +113,9 @@ export class PartitionQueue {
   }
 
   /**
-   * The broker's log does not end with the batch before this one: it lost some of it, or has forgotten this producer. It
+   * The broker's log does not end with the batch before this one: it lost some of it, or has forgotten the producer. It
    * looks for repeats before it says so, hence this batch is not in it either, and goes out again. A greater epoch of
-   * the same producer, rather than a new one, makes it refuse whatever an earlier connection still holds.
+   * the same producer, rather than a new one, makes it refuse what an earlier connection still holds.
    */
   #nextEpoch(): boolean {
     const { producerId, epoch } = this.#sent().identity;

@@ -4,7 +4,7 @@ import { crc32c } from '@platformatic/kafka';
 import { longBytesMax, textBytesMax, writeLong, writeText } from '../bytes.ts';
 import type { ProducerRecord } from './producer.ts';
 
-/** Who writes a batch, and where it stands among his batches of this partition: all that a broker needs to know a repeat. */
+/** Who writes a batch, and where it stands among his of this partition: by this a broker knows a repeat. */
 export interface BatchIdentity {
   producerId: bigint;
   epoch: number;

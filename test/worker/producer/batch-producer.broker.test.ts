@@ -84,7 +84,7 @@ test('another client reads what was written: bytes, key, headers, time, order an
   }
 });
 
-test('a batch that is sent again is stored once, and one under a greater epoch follows where the order was lost', async () => {
+test('a batch sent again is stored once, and a greater epoch goes on where the order was lost', async () => {
   const pool = new ConnectionPool('test');
   const [host = '', port] = (bootstrapServers[0] ?? '').split(':');
   const connection = await pool.get({ host, port: Number(port) });

@@ -71,7 +71,7 @@ describe('without a broker', () => {
   });
 });
 
-/** Appends records one by one as the event loop turns, so that many requests carry them; the values of each key count up. */
+/** Appends records while the event loop turns, so that many requests carry them; the values of each key count up. */
 async function appendAll(producer: BatchProducer, count: number, keys: string[]): Promise<Map<string, string[]>> {
   const appended = new Map<string, string[]>();
   for (let index = 0; index < count; index++) {

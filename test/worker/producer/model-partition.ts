@@ -44,7 +44,7 @@ export class ModelPartition {
     for (const state of this.#producers.values()) Object.assign(state, { epoch: state.epoch + 1, batches: [] });
   }
 
-  /** Its log does not end with the producer's last batch, as far as it knows: it refuses all of this epoch from now on. */
+  /** Its log does not end with the producer's last batch, as far as it knows: it refuses all of this epoch. */
   mistakesSequence(bytes: Buffer): void {
     const { producerId, producerEpoch: epoch } = readRecordsBatch(Reader.from(bytes));
     this.#producers.set(producerId, { epoch, batches: [{ first: 2 ** 30, last: 2 ** 30 }] });
