@@ -9,9 +9,6 @@ import { FrameWriter } from './frame-writer.ts';
 import type { Ledger } from './ledger.ts';
 import { never, type Settings } from './settings.ts';
 
-/** OKX's, for a connection on which nothing came for 30 seconds; the other exchanges document none. */
-const silenceCode = 4004;
-
 export interface ConnectionContext {
   /** Which exchange it belongs to. */
   exchange: string;
@@ -231,7 +228,7 @@ export class Connection {
       this.#lastReceivedMs + settings.clientSilenceMs - nowMs,
       this.#lastSentMs + settings.sendSilenceMs - nowMs,
     ];
-    if (leftMs.some((ms) => ms <= 0)) this.close(silenceCode, 'No data for too long');
+    if (leftMs.some((ms) => ms <= 0)) this.close(settings.silenceCode, 'No data for too long');
     else this.#cancelSilences = clock.after(Math.min(...leftMs), () => this.#watchSilence());
   }
 

@@ -107,6 +107,42 @@ describe.each(protocols.map((protocol) => [protocol.exchange, protocol] as const
     expect((await fetch(url)).status).toBe(200);
   });
 
+  test('is as slow by REST as ordered', async () => {
+    const real = await startSimulator({ host: '127.0.0.1', tradesPerSecond: 0 });
+    await real.addRestFault({ delayMs: 50 });
+    const beganMs = performance.now();
+    expect((await fetch(`${real.url}/${exchange}${restPaths[exchange]?.metadata}`)).status).toBe(200);
+    expect(performance.now() - beganMs).toBeGreaterThanOrEqual(49);
+    await real.close();
+  });
+
+  test('lives through whatever a client says or asks', async () => {
+    const client = await subscribed(protocol);
+    await simulator.setSettings({ messagesPerSecondMax: 1000, connectsMax: 1000 });
+    const [valid] = protocol.subscribe(protocol.symbol).map((message) => JSON.stringify(message));
+    const parts = ['', 'null', '7', '"x"', '[]', '{}', '[null]', '{"op":"subscribe","args":[null,7,{}]}'];
+    for (const part of parts) client.send(part);
+    for (const [, field] of (valid ?? '').matchAll(/"(\w+)":/g)) {
+      for (const part of parts.slice(1, 7))
+        client.send((valid ?? '').replace(new RegExp(`("${field}":).*$`), `$1${part}}`));
+    }
+    // All of it was read when the close is answered.
+    client.webSocket.close();
+    await client.closed;
+    const rest = restPaths[exchange] ?? { metadata: '', history: '' };
+    for (const query of [
+      '?',
+      '/%',
+      '/%E0%A4%A',
+      '?symbol=%',
+      '&limit=-1&since=-1&after=x&before=9&start=x&end=x',
+      '&after=0',
+    ]) {
+      await (await fetch(`${simulator.url}/${exchange}${rest.history}${query}`)).text();
+    }
+    expect((await fetch(`${simulator.url}/${exchange}${rest.metadata}`)).status).toBe(200);
+  });
+
   test('shows the time of a clock that is wrong, in frames and REST alike', async () => {
     const client = await subscribed(protocol);
     await simulator.setClockSkew({ ms: -3_600_000 });

@@ -102,3 +102,12 @@ export function countOf(text: string | null, fallback: number, max: number): num
 /** A trade id from a query; what is none is undefined. */
 export const idOf = (text: string | null): number | undefined =>
   text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+
+/** A part of a path; one that is wrongly encoded names nothing. */
+export function partOf(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}

@@ -14,6 +14,8 @@ export interface Settings {
   clientSilenceMs: number;
   /** How long a connection may live on which there is nothing to send. */
   sendSilenceMs: number;
+  /** The close code of these three. */
+  silenceCode: number;
   /** Between two heartbeats, where the protocol has them. */
   heartbeatMs: number;
   /** Trades that are sent at once on subscribing, where the protocol has a snapshot. */
@@ -49,6 +51,7 @@ export const defaultSettings: Settings = {
   firstMessageMs: never,
   clientSilenceMs: never,
   sendSilenceMs: never,
+  silenceCode: 1008,
   heartbeatMs: 1000,
   snapshotTrades: 0,
   messagesPerSecondMax: 5,

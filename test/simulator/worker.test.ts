@@ -53,9 +53,14 @@ describe.each(Object.entries(exchanges))('the worker on %s', (id, exchange) => {
     const trades = await tradesOf(client, exchange, made.length);
     expect(trades.map(asMade)).toEqual(made.map(inMilliseconds));
   });
+});
 
-  const { backfill } = exchange;
-  test.runIf(backfill)('fetches by REST what it has missed, page by page', async () => {
+const withHistory = Object.entries(exchanges).flatMap(([id, exchange]) =>
+  exchange.backfill ? [[id, exchange, exchange.backfill] as const] : [],
+);
+
+describe.each(withHistory)('the worker on %s', (id, exchange, backfill) => {
+  test('fetches by REST what it has missed, page by page', async () => {
     const listing = await listingOf(id, exchange);
     await simulator.burst({ symbol: 'BTCUSDT', trades: 150 });
     const made = await collect(simulator.made({ symbol: 'BTCUSDT', exchange: id }));
@@ -63,7 +68,7 @@ describe.each(Object.entries(exchanges))('the worker on %s', (id, exchange) => {
     const [firstId = 0n, lastId = 0n] = [ids[10], ids[140]];
     const range = { listing, firstId, lastId, afterTimeMs: Math.floor((made[9]?.timeUs ?? 0) / 1000) };
     const found = new Map<bigint, Trade>();
-    for (let pages = 0; backfill && !(found.has(firstId) && found.has(lastId)) && pages < 3; pages++) {
+    for (let pages = 0; !(found.has(firstId) && found.has(lastId)) && pages < 3; pages++) {
       const response = await fetch(backfill.requestUrl(`${simulator.url}/${id}`, range));
       const answer = backfill.parse(listing, response.status, await response.text());
       if (answer.kind === 'failed') throw new Error(answer.why);

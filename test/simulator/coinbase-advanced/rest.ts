@@ -2,7 +2,7 @@
 // https://docs.cdp.coinbase.com/api-reference/advanced-trade-api/rest-api/public/get-public-market-trades
 import { coinbaseRest } from '../coinbase/rest.ts';
 import { type Fill, newestFills } from '../fills.ts';
-import { countOf, type Desk, type RestAnswer, type RestProtocol } from '../protocol.ts';
+import { countOf, type Desk, partOf, type RestAnswer, type RestProtocol } from '../protocol.ts';
 import { shortText, shortTime } from '../text.ts';
 import type { Listing } from '../trades.ts';
 import { namesOf, streamedListing } from './products.ts';
@@ -79,7 +79,7 @@ export const advancedRest: RestProtocol = {
     if (coinbaseRest.owns(path)) return coinbaseRest.answer(path, query, desk);
     const [id, what, more] = path.slice(products.length + 1).split('/');
     if (!id) return listProducts(query, desk);
-    const name = decodeURIComponent(id);
+    const name = partOf(id);
     const listing = streamedListing(desk, name);
     if (!listing) return notFound;
     if (what === undefined) return ok(product(listing, name));

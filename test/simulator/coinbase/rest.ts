@@ -1,7 +1,7 @@
 // Coinbase Exchange's REST: products, and trades by id.
 // https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/products/get-product-trades
 import { newestFills } from '../fills.ts';
-import { countOf, type Desk, idOf, type RestAnswer, type RestProtocol } from '../protocol.ts';
+import { countOf, type Desk, idOf, partOf, type RestAnswer, type RestProtocol } from '../protocol.ts';
 import { fixedText, microsecondTime, shortText } from '../text.ts';
 import type { Listing } from '../trades.ts';
 
@@ -49,7 +49,7 @@ export const coinbaseRest: RestProtocol = {
   answer(path, query, desk) {
     const [, , id, what, more] = path.split('/');
     if (id === undefined) return ok(desk.market.listings().map(product));
-    const listing = desk.listing(decodeURIComponent(id));
+    const listing = desk.listing(partOf(id));
     if (!listing) return refuse(404, 'NotFound');
     if (what === undefined) return ok(product(listing));
     return what === 'trades' && more === undefined ? trades(listing, query, desk) : null;

@@ -77,6 +77,8 @@ export const okx: Protocol = {
     connectWindowMs: 1000,
     // "If there's no data pushed within 30 seconds": pongs are data, too.
     sendSilenceMs: 30_000,
+    // Met by clients: "No data received in 30s".
+    silenceCode: 4004,
     snapshotTrades: 1,
   },
   spelling: {
