@@ -32,14 +32,16 @@ export async function* readRecording(bytes: AsyncIterable<Buffer>): AsyncGenerat
 
 async function* unpacked(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const iterator = bytes[Symbol.asyncIterator]();
-  const head = await iterator.next();
+  let head = await iterator.next();
+  while (!head.done && head.value.length === 0) head = await iterator.next();
   if (head.done) return;
+  const first = head.value;
   async function* whole(): AsyncGenerator<Buffer> {
-    yield head.value;
+    yield first;
     yield* { [Symbol.asyncIterator]: () => iterator };
   }
   // https://www.rfc-editor.org/rfc/rfc1952#page-6: the first byte of every gzip file; never the first of JSON text.
-  if (head.value[0] !== 0x1f) yield* whole();
+  if (first[0] !== 0x1f) yield* whole();
   else yield* gunzip(whole());
 }
 
