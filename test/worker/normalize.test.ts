@@ -7,7 +7,10 @@ import { figure, normalize, ownRecording as own } from './normalize-program.ts';
 
 const ids = Object.keys(exchanges);
 
-describe('our own recordings', () => {
+/** Each test starts processes, which takes long on a busy machine. */
+const timeout = 30_000;
+
+describe('our own recordings', { timeout }, () => {
   test.each(ids)('of %s give the lines that are known, plain and packed', async (id) => {
     const recording = readFileSync(own(`${id}.jsonl`));
     const plain = await normalize(['--exchange', id], recording);
@@ -50,7 +53,7 @@ describe('our own recordings', () => {
   });
 });
 
-describe('bad usage is one sentence that says what would be right', () => {
+describe('bad usage is one sentence that says what would be right', { timeout }, () => {
   test.each([
     [[], /^normalize: --exchange is missing: one of binance.*; for example: npm run -s normalize -- --exchange .*\n$/],
     [['--exchange', 'bitstamp'], /^normalize: --exchange 'bitstamp' is not one of binance.*; for example: .*\n$/],
@@ -71,7 +74,7 @@ describe('bad usage is one sentence that says what would be right', () => {
   });
 });
 
-describe('a bad recording', () => {
+describe('a bad recording', { timeout }, () => {
   const [good = ''] = readFileSync(own('binance.jsonl'), 'utf8').split('\n').slice(1);
   test.each([
     ['not JSON', `${good}\n{"ts":1,`, /^normalize: recording line 2: is not JSON; a line is \{"ts":/m],
