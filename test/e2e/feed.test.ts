@@ -1,5 +1,6 @@
 // A feed from `kubectl apply` to both topics, compared with what the simulated exchange says it sent.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { conditionTypes } from '../../api/exchange-feed.ts';
 import type { SimulatorControl } from '../simulator/control.ts';
 import { type Bed, consume, openBed } from './bed.ts';
 import { expectNormalizedEqual, expectRawEqual } from './comparison.ts';
@@ -36,7 +37,7 @@ describe('a feed that was applied', () => {
   test('shows itself in kubectl get with its columns', async () => {
     const table = await eventually('a live figure', 60_000, async () => {
       const text = await kubectl(bed, '-n', namespace, 'get', 'exchangefeeds');
-      if (!/\d+s\s+\S+\s*$/.test(text.trim())) throw new Error(text);
+      if (!/\d+s\s+100%\s+\S+\s*$/.test(text.trim())) throw new Error(text);
       return text;
     });
     const [header = '', row = ''] = table.trim().split('\n');
@@ -48,16 +49,21 @@ describe('a feed that was applied', () => {
       'READY',
       'TRADES/S',
       'LAST TRADE',
+      'COMPLETE',
       'AGE',
     ]);
     expect(row.split(/\s{2,}/).slice(0, 5)).toEqual([name, 'binance', '3', '1/1', 'True']);
   });
 
   test('has conditions that observed its generation', async () => {
-    const feed = await getFeed(bed, name);
-    for (const type of ['Ready', 'TopicsReady', 'SubjectsReady', 'WorkersAvailable', 'Streaming']) {
-      expect(conditionOf(feed, type)).toMatchObject({ status: 'True', observedGeneration: feed.metadata.generation });
-    }
+    // The last one takes a trade of each symbol.
+    await eventually('every condition', 60_000, async () => {
+      const feed = await getFeed(bed, name);
+      const { generation: observedGeneration } = feed.metadata;
+      for (const type of conditionTypes) {
+        expect(conditionOf(feed, type)).toMatchObject({ status: 'True', observedGeneration });
+      }
+    });
   });
 
   test('has every frame byte for byte in one topic, and every trade field for field in the other', async () => {
