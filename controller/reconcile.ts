@@ -6,7 +6,7 @@ import { backoffDelayMs } from '../runtime/backoff.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ControllerConfig } from './config.ts';
 import { type Desired, desire, type Schemas } from './desired.ts';
-import { classOf, conditionOf, TargetError, wordsOf } from './errors.ts';
+import { classOf, conditionOf, type Reason, TargetError, wordsOf } from './errors.ts';
 import type { WorkerReader } from './feeds.ts';
 import type { Outcome } from './kube/workers.ts';
 import { type FeedMemory, type Memory, recall } from './memory.ts';
@@ -56,6 +56,8 @@ const progressLimits = { delayMsBase: 2_000, delayMsMax: 10_000 };
 const retryLimits = { delayMsBase: 2_000, delayMsMax: 30_000 };
 // Workers have no watch: their figures and their streaming are read at this rhythm.
 const readyMs = 30_000;
+// What stays so however often it is looked at, while the feed streams on.
+const lasting: Reason = 'TradesLost';
 // Kafka and the registry have no watch either; jitter, or all feeds would be looked at at once for ever after a start.
 const driftMs = 300_000;
 const driftJitter = 0.2;
@@ -215,6 +217,7 @@ async function conclude(
   const before = previous.conditions?.find(({ type }) => type === 'Ready');
   if (ready?.reason !== before?.reason) parts.log.info({ feed: key, reason: ready?.reason }, ready?.message ?? '');
   memory.unreadyCount = ready?.status === 'True' ? 0 : memory.unreadyCount + 1;
+  if (ready?.reason === lasting) return { requeueAfterMs: readyMs };
   if (memory.unreadyCount > 0) return { requeueAfterMs: unreadyLookMs(seen.failures, memory, parts) };
   if (before?.status === 'True') return { requeueAfterMs: readyMs };
   memory.liveDueMs = parts.nowMs() + settleMs;

@@ -135,6 +135,16 @@ describe('a feed that lacks trades', () => {
     expect(world.reason).toBe('FeedReady');
   });
 
+  test('for good is not Ready, and is looked at no more often than one that is', async () => {
+    const world = await readyWorld();
+    const lost = { ...gap, state: 'lost' as const, message: "the exchange's history does not have these trades" };
+    world.continuity = { ...world.continuity, proven: false, missing: 2, gaps: [lost] };
+    expect(await world.reconcile()).toBe(30_000);
+    expect(await world.reconcile()).toBe(30_000);
+    expect(world.reason).toBe('TradesLost');
+    expect(world.status.conditions?.[0]?.message).toContain('ETHUSDT 102 to 103 (lost: the exchange');
+  });
+
   test('of an exchange that cannot prove it is Ready, and says that it is not provable', async () => {
     const world = await readyWorld();
     world.continuity = { ...world.continuity, proven: false, provable: false, message: 'ids are not numbered' };
