@@ -11,6 +11,9 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // Some start a process of their own, which takes seconds where the machine is busy.
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
           include: ['test/**/*.test.ts'],
           exclude: ['**/*.broker.test.ts', 'test/e2e/**', '**/node_modules/**'],
         },

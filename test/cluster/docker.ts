@@ -19,8 +19,11 @@ export const buildCgroup = 'k2-bed-build';
 const readyMs = 30_000;
 /** An unreachable container registry is found out within it; a slow one has delivered 80 MB. */
 const pullSeconds = '120';
-/** Debian's client goes with Debian's daemon; another one earlier on PATH may lack BuildKit. */
-const client = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker';
+/**
+ * Debian's client goes with Debian's daemon; another one earlier on PATH may lack BuildKit. Asked at each use, because
+ * the package may have been installed by this very process.
+ */
+const client = () => (existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker');
 
 /** Whether the running daemon, if there is one, has or gets the base image. */
 export async function runningDockerCanBuild(): Promise<boolean> {
@@ -29,13 +32,13 @@ export async function runningDockerCanBuild(): Promise<boolean> {
       () => true,
       () => false,
     );
-  if (!(await works(client, 'info'))) return false;
-  if (await works(client, 'image', 'inspect', baseImageTag)) return true;
-  return works('timeout', pullSeconds, client, 'pull', baseImageTag);
+  if (!(await works(client(), 'info'))) return false;
+  if (await works(client(), 'image', 'inspect', baseImageTag)) return true;
+  return works('timeout', pullSeconds, client(), 'pull', baseImageTag);
 }
 
 export async function withRunningDocker<T>(step: Step, work: (docker: Docker) => Promise<T>): Promise<T> {
-  return work((...words) => step.run([client, ...words], { env: { DOCKER_BUILDKIT: '1' } }));
+  return work((...words) => step.run([client(), ...words], { env: { DOCKER_BUILDKIT: '1' } }));
 }
 
 /** Starts our daemon for the time of the work. @param base folder of the base image's artifact */
@@ -49,7 +52,7 @@ export async function withOwnDocker<T>(
   const data = dockerData(store);
   const host = `unix://${join(dockerRun(state), 'docker.sock')}`;
   const env = { DOCKER_BUILDKIT: '1', DOCKER_HOST: host, DOCKER_CONTEXT: undefined };
-  const docker: Docker = (...words) => step.run([client, ...words], { env });
+  const docker: Docker = (...words) => step.run([client(), ...words], { env });
   await endOwnDocker(state);
   await mkdir(data, { recursive: true });
   const log = join(state, 'log', 'dockerd.log');
@@ -57,7 +60,7 @@ export async function withOwnDocker<T>(
   try {
     await until(`dockerd, see ${log}`, readyMs, () => {
       if (!isAlive(pid)) throw new Hopeless(`dockerd ended while it started, see ${log}`);
-      return run([client, 'version'], { env });
+      return run([client(), 'version'], { env });
     });
     await loadBase(base, data, docker);
     return await work(docker);
