@@ -14,6 +14,9 @@ import { Topics } from './topics.ts';
 export const bufferBytesMax = 32 * 1024 * 1024;
 export const bufferRecordsMax = 100_000;
 
+/** While the broker answers: a few requests' worth. More would bring no speed, only delay, memory and work to clear it. */
+export const answeredRecordsMax = 20_000;
+
 /** A record's share of objects and framing, so that many small records count for what they take. */
 const recordBytesOverhead = 150;
 const headerBytesOverhead = 40;
@@ -198,7 +201,7 @@ export class BatchProducer implements Producer {
     this.#records -= delivered.length;
     for (const record of delivered) this.#bytes -= recordBytes(record);
     this.#options.onDelivered(delivered);
-    if (this.#isBelow(0.5)) this.#roomWaiters = wake(this.#roomWaiters);
+    this.#wakeIfRoom();
     if (this.#records === 0) this.#flushWaiters = wake(this.#flushWaiters);
     return true;
   }
@@ -214,10 +217,12 @@ export class BatchProducer implements Producer {
   }
 
   #refresh(): void {
-    this.#refreshing ??= this.#learnAll().then(() => {
+    if (this.#refreshing !== null) return;
+    this.#refreshing = this.#learnAll().then(() => {
       this.#refreshing = null;
       this.#pumpSoon();
     });
+    this.#wakeIfRoom();
   }
 
   async #learnAll(): Promise<void> {
@@ -240,7 +245,12 @@ export class BatchProducer implements Producer {
   }
 
   #isBelow(share: number): boolean {
-    return this.#records <= bufferRecordsMax * share && this.#bytes <= bufferBytesMax * share;
+    const recordsMax = this.#refreshing === null ? answeredRecordsMax : bufferRecordsMax;
+    return this.#records <= recordsMax * share && this.#bytes <= bufferBytesMax * share;
+  }
+
+  #wakeIfRoom(): void {
+    if (this.#isBelow(0.5)) this.#roomWaiters = wake(this.#roomWaiters);
   }
 
   #report(why: string): void {

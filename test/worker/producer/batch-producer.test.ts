@@ -1,5 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { BatchProducer, bufferBytesMax, bufferRecordsMax } from '../../../worker/producer/batch-producer.ts';
+import {
+  answeredRecordsMax,
+  BatchProducer,
+  bufferBytesMax,
+  bufferRecordsMax,
+} from '../../../worker/producer/batch-producer.ts';
 import { partitionHash } from '../../../worker/producer/partition.ts';
 import type { ProducerRecord } from '../../../worker/producer/producer.ts';
 import { type Fate, type StubCluster, startStubCluster } from './stub-cluster.ts';
@@ -36,8 +41,10 @@ const record = (value: Buffer, key: string | null = 'k'): ProducerRecord => {
 
 describe('without a broker', () => {
   test('the buffer is full after so many records, and it is said how many were not written', async () => {
-    const { producer } = startWithoutBroker();
-    let taken = 1;
+    const { producer, failures } = startWithoutBroker();
+    producer.append(record(Buffer.alloc(10)));
+    await expect.poll(() => failures.length).toBeGreaterThan(0);
+    let taken = 2;
     while (producer.append(record(Buffer.alloc(10)))) taken++;
     expect(taken).toBe(bufferRecordsMax + 1);
     expect(await producer.flush(1)).toBe(taken);
@@ -160,6 +167,16 @@ describe('on a cluster', () => {
     const inSecond = keys.filter((key) => partitionHash(Buffer.from(key)) % 2 === 1).length * 10;
     await expect.poll(() => delivered.length).toBe(inSecond);
     expect(await producer.flush(1)).toBe(70 - inSecond);
+  });
+
+  test('while it answers, less is buffered than in its absence', async () => {
+    cluster = await startStubCluster(1, 1);
+    cluster.fate = () => 'answer nothing';
+    const { producer } = start(cluster.servers);
+    await producer.checkTopics(['t']);
+    let taken = 1;
+    while (producer.append(record(Buffer.alloc(10)))) taken++;
+    expect(taken).toBe(answeredRecordsMax + 1);
   });
 
   test('when it is closed during a request, nothing is reported any more', async () => {
