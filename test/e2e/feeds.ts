@@ -7,7 +7,7 @@ import { kubectl, namespace } from './operator.ts';
 import { eventually, type Outcome, outcomeOf } from './process.ts';
 
 /** From the pods' side, as test/simulator/deploy.yaml names it. */
-const simulatorHost = 'exchange-simulator.exchange-simulator.svc:8080';
+export const simulatorHost = 'exchange-simulator.exchange-simulator.svc:8080';
 
 export type PartialSpec = Partial<Omit<ExchangeFeedSpec, 'topics'>> & { topics?: object };
 
