@@ -45,6 +45,36 @@ describe('the raw record', () => {
   });
 });
 
+describe('a frame that cannot be read', () => {
+  test('is a dead letter with the same bytes, reason and headers, in a topic named after the raw one', () => {
+    const { topic: rawTopic, ...raw } = new Records(options).unreadable(received, 'not JSON');
+    const { topic, ...letter } = new Records(options).deadLetter(received, 'not JSON');
+    expect(letter).toEqual(raw);
+    expect([rawTopic, topic]).toEqual(['raw', 'raw.dlq']);
+    expect(new Records({ ...options, topicDeadLetter: 'dead' }).deadLetter(received, 'x').topic).toBe('dead');
+  });
+});
+
+describe('a back-filled trade', () => {
+  test("is REST's own text in raw and a trade like any other in normalized, both marked", () => {
+    const text = '{"id": 3735683259, "price": "61837.63000000"}';
+    const [raw, normalized] = new Records(options).backfilled(trade, text, 'BTC/USDT', receivedUs);
+    const live = new Records(options).normalized(trade, 'BTC/USDT', receivedUs);
+    expect(normalized).toEqual({ ...live, headers: [['k2-source', 'rest-backfill']] });
+    expect(raw).toEqual({
+      topic: 'raw',
+      key: 'BTCUSDT',
+      value: Buffer.from(text),
+      headers: [
+        ['k2-source', 'rest-backfill'],
+        ['k2-received-us', '1723161255350123'],
+      ],
+      timeMs: 1723161255350,
+      exchangeTimeMs: null,
+    });
+  });
+});
+
 describe('the normalized record', () => {
   test('has the framing of the registry and the twelve fields', () => {
     const record = new Records(options).normalized(trade, 'BTC/USDT', receivedUs);
