@@ -1,4 +1,4 @@
-// The same work as it is usually first written: zod, registry.encode() and kafkajs' send() for each trade. It stands here
+// The same work as it is usually first written: zod, registry.encode() and kafkajs' send() for each trade. It is here
 // to be measured beside the worker's own code, in the same run.
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { CompressionTypes, Kafka, logLevel } from 'kafkajs';

@@ -14,7 +14,7 @@ import { Topics } from './topics.ts';
 export const bufferBytesMax = 32 * 1024 * 1024;
 export const bufferRecordsMax = 100_000;
 
-/** While the broker answers: a few requests' worth. More would bring no speed, only delay, memory and work to clear it. */
+/** While the broker answers: a few requests' worth. More would bring no speed, only delay, memory and garbage. */
 export const answeredRecordsMax = 20_000;
 
 /** A record's share of objects and framing, so that many small records count for what they take. */

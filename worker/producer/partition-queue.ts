@@ -33,6 +33,8 @@ export interface Settled {
 
 interface Batch {
   records: readonly ProducerRecord[];
+  /** At least what its bytes take. */
+  bytesMax: number;
   /** Null until it is sent, and when it must be sent under other numbers. */
   bytes: Buffer | null;
 }
@@ -69,9 +71,9 @@ export class PartitionQueue {
    * @param bytesMax of a new batch; one record is always taken
    */
   send(producerId: bigint, bytesMax: number): Buffer {
-    this.#batch ??= { records: this.#take(Math.min(bytesMax, this.#bytesMax)), bytes: null };
+    this.#batch ??= this.#take(Math.min(bytesMax, this.#bytesMax));
     this.#identity ??= { producerId, epoch: 0, sequence: 0 };
-    this.#batch.bytes ??= this.#encode(this.#batch.records, this.#identity);
+    this.#batch.bytes ??= this.#encode(this.#batch, this.#identity);
     return this.#batch.bytes;
   }
 
@@ -107,9 +109,9 @@ export class PartitionQueue {
     const { records } = this.#sent();
     const half = Math.ceil(records.length / 2);
     this.#waiting = records.slice(half).concat(this.#waiting);
-    this.#batch = { records: records.slice(0, half), bytes: null };
+    this.#batch = newBatch(records.slice(0, half));
     // The topic allows less than the default: smaller ones from now on.
-    this.#bytesMax = Math.min(this.#bytesMax, batchBytesMax(this.#batch.records));
+    this.#bytesMax = Math.min(this.#bytesMax, this.#batch.bytesMax);
   }
 
   /**
@@ -124,7 +126,7 @@ export class PartitionQueue {
 
   /** @returns whether it needs another producer id */
   #renumber(identity: BatchIdentity | null): boolean {
-    this.#batch = { records: this.#sent().records, bytes: null };
+    this.#batch = newBatch(this.#sent().records);
     this.#identity = identity;
     return identity === null;
   }
@@ -134,20 +136,26 @@ export class PartitionQueue {
     return { records: this.#batch.records, identity: this.#identity };
   }
 
-  #take(bytesMax: number): ProducerRecord[] {
-    let bytes = batchBytesMax([]);
+  #take(bytesMax: number): Batch {
+    let taken = batchBytesMax([]);
     let count = 0;
     for (const record of this.#waiting) {
-      bytes += recordBytesMax(record);
-      if (count > 0 && bytes > bytesMax) break;
+      const bytes = recordBytesMax(record);
+      if (count > 0 && taken + bytes > bytesMax) break;
+      taken += bytes;
       count++;
     }
-    return this.#waiting.splice(0, count);
+    return { records: this.#waiting.splice(0, count), bytesMax: taken, bytes: null };
   }
 
-  #encode(records: readonly ProducerRecord[], identity: BatchIdentity): Buffer {
-    const bytes = batchBytesMax(records);
-    if (this.#memory.length < bytes) this.#memory = Buffer.allocUnsafeSlow(Math.max(bytes, 2 * this.#memory.length));
+  #encode({ records, bytesMax }: Batch, identity: BatchIdentity): Buffer {
+    const { length } = this.#memory;
+    if (length < bytesMax)
+      this.#memory = Buffer.allocUnsafeSlow(Math.max(bytesMax, Math.min(2 * length, this.#bytesMax)));
     return encodeRecordBatch(records, identity, this.#memory);
   }
 }
+
+const newBatch = (records: readonly ProducerRecord[]): Batch => {
+  return { records, bytesMax: batchBytesMax(records), bytes: null };
+};
