@@ -199,7 +199,7 @@ export class Feed {
     const { subscriptions, link } = connection;
     if (parsed.kind === 'notice') {
       log.warn({ connection: connection.id }, `the exchange is about to end the connection: ${parsed.why}`);
-      link.replace('notice');
+      link.replace('notice', connection);
     } else if (parsed.kind === 'subscribed') {
       const subscribed = subscriptions.answer(parsed.requestId, parsed.symbols);
       symbols.resume(subscribed, monotonicMs());

@@ -84,9 +84,9 @@ export class Link {
     if (connection === this.#newest) this.#failures = 0;
   }
 
-  /** Has another connection take over from the present one. */
-  replace(reason: ReplaceReason): void {
-    this.#replacement.resolve(reason);
+  /** Has another connection take over from the given one, if none did yet. */
+  replace(reason: ReplaceReason, connection = this.#newest): void {
+    if (connection === this.#newest) this.#replacement.resolve(reason);
   }
 
   /** Ends what is open; the next connection waits for room. */
