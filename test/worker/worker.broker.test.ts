@@ -173,10 +173,11 @@ describe('from the exchange to the topics', () => {
     await expect.poll(async () => (await status()).tradesTotal, { timeout: 20_000 }).toBeGreaterThan(100);
     await simulator.cut();
     const before = (await status()).tradesTotal;
-    await expect.poll(async () => (await status()).tradesTotal).toBeGreaterThan(before + 100);
+    await expect.poll(async () => (await status()).tradesTotal, { timeout: 20_000 }).toBeGreaterThan(before + 100);
     worker.child.kill('SIGTERM');
     expect(await worker.exited).toBe(0);
-    const found = texts(await consume(raw), 'BTCUSDT');
+    const live = (await consume(raw)).filter(({ message }) => message.headers?.['k2-source'] === undefined);
+    const found = texts(live, 'BTCUSDT');
     expect(new Set(found).size).toBe(found.length);
     const sent = new Set((await sentTrades()).map(({ frame }) => frame));
     expect(found.filter((frame) => !sent.has(frame))).toEqual([]);
