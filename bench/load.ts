@@ -2,12 +2,15 @@
 // frames to what stands in the topics.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { type Admin, ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import type { Bed } from '../test/e2e/bed.ts';
 import { apply, deleteFeed, manifestOf, ownTopics, waitReady } from '../test/e2e/feeds.ts';
 import { eventually } from '../test/e2e/process.ts';
 import type { SimulatorControl } from '../test/simulator/control.ts';
 import { tradeFrame } from '../test/worker/loopback-exchange.ts';
+
+// A CommonJS package whose names Node cannot all find by itself.
+const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
 
 /** Ten seconds and more at the speed to be seen. */
 const flatOutTrades = 500_000;

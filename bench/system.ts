@@ -61,8 +61,8 @@ async function firstRecordMs(bed: Bed, run: number): Promise<number> {
 async function imageSizes(bed: Bed): Promise<string[]> {
   const images = JSON.parse(await kubectl(bed, 'get', 'nodes', '-o', 'jsonpath={.items[0].status.images}'));
   return ['controller', 'worker', 'exchange-simulator'].map((program) => {
-    const found = images.find(({ names }: { names: string[] }) =>
-      names.some((name) => name.endsWith(`k2-feed-operator/${program}:dev`)),
+    const found = images.find(({ names }: { names: string[] | null }) =>
+      names?.some((name) => name.endsWith(`k2-feed-operator/${program}:dev`)),
     );
     return `| image of ${program}, base included | ${Math.round((found?.sizeBytes ?? Number.NaN) / 1e6)} MB |`;
   });

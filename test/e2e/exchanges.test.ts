@@ -1,5 +1,5 @@
-// Every exchange on the whole line: a feed is applied, the simulated exchange loses frames and cuts connections, and the
-// normalized topic must hold exactly the trades that were made, each once.
+// Every exchange on the whole line: a feed is applied, the simulated exchange loses frames and cuts connections, and
+// the normalized topic must hold exactly the trades that were made, each once.
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import type { MadeTrade, SimulatorControl } from '../simulator/control.ts';
 import { type Bed, type ConsumedRecord, consume, openBed } from './bed.ts';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterEach(async () => deleteFeed(bed, name));
 
-/** Digits without the zeros at the end: REST and stream of one exchange may write the same number with more or fewer. */
+/** Without the zeros at the end: REST and stream of one exchange may write the same number with more or fewer. */
 const plain = (decimal: string) => (decimal.includes('.') ? decimal.replace(/\.?0+$/, '') : decimal);
 
 const fromMade = ({ id, price, quantity, takerSide, timeUs }: MadeTrade) =>
