@@ -1,5 +1,6 @@
-// Four suites. `unit` needs no root and no services; `broker` needs a broker and a registry; `e2e` needs a bed
-// (cluster, broker, registry, images), and `kind` a bed that is a kind cluster. test/run.ts brings each up.
+// Five suites. `unit` and `slow` need no root and no services, but `slow` takes minutes: it waits as exchanges make one
+// wait, and reads every recording twice. `broker` needs a broker and a registry; `e2e` needs a bed (cluster, broker,
+// registry, images), and `kind` a bed that is a kind cluster. test/run.ts brings each up.
 import { defineConfig } from 'vitest/config';
 
 // Real parts are shared by a suite's files, so these run one after the other.
@@ -7,6 +8,8 @@ const real = { fileParallelism: false, testTimeout: 180_000, hookTimeout: 300_00
 
 export default defineConfig({
   test: {
+    // Many tests wait for sockets and timers: two cores carry more than one file each.
+    maxWorkers: 4,
     projects: [
       {
         test: {
@@ -15,9 +18,10 @@ export default defineConfig({
           testTimeout: 30_000,
           hookTimeout: 30_000,
           include: ['test/**/*.test.ts'],
-          exclude: ['**/*.broker.test.ts', 'test/e2e/**', '**/node_modules/**'],
+          exclude: ['**/*.broker.test.ts', '**/*.slow.test.ts', 'test/e2e/**', '**/node_modules/**'],
         },
       },
+      { test: { name: 'slow', include: ['test/**/*.slow.test.ts'], testTimeout: 120_000, hookTimeout: 30_000 } },
       { test: { name: 'broker', include: ['test/**/*.broker.test.ts'], ...real } },
       { test: { name: 'e2e', include: ['test/e2e/*.test.ts'], exclude: ['test/e2e/kind.test.ts'], ...real } },
       { test: { name: 'kind', include: ['test/e2e/kind.test.ts'], ...real } },

@@ -131,6 +131,7 @@ await command('types', ['tsc', '--noEmit']);
 const hasGo = isOnPath('go');
 if (!hasGo) skip('chart tests that need helm', 'Go is not on PATH, and helm is built with it');
 await suite('unit', hasGo ? { K2_TEST_HELM: join(await provide(store, await helm()), 'helm') } : {});
+await suite('slow');
 const choice = chooseCluster(process.env.K2_CLUSTER, await inspectMachine());
 if (!hasGo) await brokerSuite('Go 1.26 or newer is not on PATH: Kubernetes is built with it');
 else if (choice.cluster === null) await brokerSuite(choice.why);

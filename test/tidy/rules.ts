@@ -18,7 +18,7 @@ const isProgram = (path: string) => /^(api|runtime|controller|worker)\/.*\.ts$/.
 /** The rules have to spell out what they look for, and their tests are the bad examples. */
 const isTidy = (path: string) => path.startsWith('test/tidy');
 // End-to-end and broker tests, and the bed, poll outside things, which takes waiting.
-const isUnitTest = (path: string) => /^test\/(?!e2e\/).*(?<!\.broker)\.test\.ts$/.test(path);
+const isUnitTest = (path: string) => /^test\/(?!e2e\/).*(?<!\.broker|\.slow)\.test\.ts$/.test(path);
 // A lock file is written by its tool; the licence is not ours to word.
 const isOurText = (path: string) => !/(^|\/)package-lock\.json$|(^|\/)go\.sum$|^LICENSE$/.test(path);
 
