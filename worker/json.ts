@@ -48,6 +48,11 @@ export function readJson(text: string): Json | undefined {
   }
 }
 
+/** Why a trade cannot be read: a field of it that is missing, or not what the rule says. */
+export function wrong(field: string, value: Json | undefined, rule: string): string {
+  return value === undefined ? `trade has no ${field}` : `trade's ${field} ${showJson(value)} is not ${rule}`;
+}
+
 /** A value in the reason of an unreadable frame: its JSON, at most 40 characters of it. */
 export function showJson(value: Json): string {
   const text = value instanceof JsonNumber ? value.text : JSON.stringify(value);

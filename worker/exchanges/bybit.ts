@@ -1,7 +1,7 @@
 // Bybit spot: trades of the publicTrade topic.
 // https://bybit-exchange.github.io/docs/v5/websocket/public/trade
 import { isDecimal } from '../decimal.ts';
-import { isJsonObject, type Json, JsonNumber, type JsonObject, readJson, showJson } from '../json.ts';
+import { isJsonObject, type Json, JsonNumber, type JsonObject, readJson, wrong } from '../json.ts';
 import { readMilliseconds } from '../time.ts';
 import type { Trade } from '../trade.ts';
 import type { Exchange, Listing, ListingAnswer, Parsed, Request } from './exchange.ts';
@@ -99,9 +99,6 @@ function readTrade({
     sellerOrderId: null,
   };
 }
-
-const wrong = (field: string, value: Json | undefined, rule: string) =>
-  value === undefined ? `trade has no ${field}` : `trade's ${field} ${showJson(value)} is not ${rule}`;
 
 /** Digits beyond 2^53 on spot, a UUID elsewhere. */
 const isId = (value: Json | undefined): value is string => typeof value === 'string' && /^[\w-]{1,64}$/.test(value);

@@ -1,15 +1,7 @@
 // Coinbase Advanced Trade: trades of the market_trades channel. They are those of Coinbase Exchange, in other frames.
 // https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket/websocket-channels
 import { isDecimal } from '../decimal.ts';
-import {
-  isJsonObject,
-  type Json,
-  JsonNumber,
-  type JsonObject,
-  parseJsonWithTexts,
-  readJson,
-  showJson,
-} from '../json.ts';
+import { isJsonObject, type Json, JsonNumber, type JsonObject, parseJsonWithTexts, readJson, wrong } from '../json.ts';
 import { readRfc3339Ms } from '../time.ts';
 import type { Trade } from '../trade.ts';
 import type {
@@ -129,9 +121,6 @@ function readTrade(fields: JsonObject, symbol: Json | undefined): Trade | string
     sellerOrderId: null,
   };
 }
-
-const wrong = (field: string, value: Json | undefined, rule: string) =>
-  value === undefined ? `trade has no ${field}` : `trade's ${field} ${showJson(value)} is not ${rule}`;
 
 /** `after` names the id that all trades of the page are older than. A configured host has to serve both interfaces. */
 function backfillUrl(restUrl: string, { listing, lastId }: BackfillRange): string {

@@ -1,15 +1,7 @@
 // Coinbase Exchange: trades of the matches channel.
 // https://docs.cdp.coinbase.com/exchange/websocket-feed/overview
 import { isDecimal } from '../decimal.ts';
-import {
-  isJsonObject,
-  type Json,
-  JsonNumber,
-  type JsonObject,
-  parseJsonWithTexts,
-  readJson,
-  showJson,
-} from '../json.ts';
+import { isJsonObject, type Json, JsonNumber, type JsonObject, parseJsonWithTexts, readJson, wrong } from '../json.ts';
 import { readRfc3339Ms } from '../time.ts';
 import type { Trade } from '../trade.ts';
 import type {
@@ -110,9 +102,6 @@ function readTrade(fields: JsonObject, symbol: Json | undefined): Trade | string
     sellerOrderId: null,
   };
 }
-
-const wrong = (field: string, value: Json | undefined, rule: string) =>
-  value === undefined ? `trade has no ${field}` : `trade's ${field} ${showJson(value)} is not ${rule}`;
 
 /** At most 2^64. */
 const isId = (text: string) => /^\d{1,20}$/.test(text);

@@ -9,6 +9,7 @@ import {
   parseJsonWithTexts,
   readJson,
   showJson,
+  wrong,
 } from '../json.ts';
 import { readRfc3339Ms, readSecondsMs } from '../time.ts';
 import type { Trade } from '../trade.ts';
@@ -129,9 +130,6 @@ function readRow([price, quantity, time, side, , , id]: Json[], symbol: string):
     sellerOrderId: null,
   };
 }
-
-const wrong = (field: string, value: Json | undefined, rule: string) =>
-  value === undefined ? `trade has no ${field}` : `trade's ${field} ${showJson(value)} is not ${rule}`;
 
 const isId = (value: Json | undefined): value is JsonNumber =>
   value instanceof JsonNumber && /^\d{1,19}$/.test(value.text);

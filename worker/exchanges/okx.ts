@@ -1,15 +1,7 @@
 // OKX spot: every single trade, from the trades-all channel of the business address.
 // https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-all-trades-channel
 import { isDecimal } from '../decimal.ts';
-import {
-  isJsonObject,
-  type Json,
-  JsonNumber,
-  type JsonObject,
-  parseJsonWithTexts,
-  readJson,
-  showJson,
-} from '../json.ts';
+import { isJsonObject, type Json, JsonNumber, type JsonObject, parseJsonWithTexts, readJson, wrong } from '../json.ts';
 import { readMilliseconds } from '../time.ts';
 import type { Trade } from '../trade.ts';
 import type {
@@ -137,9 +129,6 @@ function readTrade(fields: JsonObject): Trade | string {
     sellerOrderId: null,
   };
 }
-
-const wrong = (field: string, value: Json | undefined, rule: string) =>
-  value === undefined ? `trade has no ${field}` : `trade's ${field} ${showJson(value)} is not ${rule}`;
 
 const isId = (value: Json | undefined): value is string => typeof value === 'string' && /^\d{1,19}$/.test(value);
 
