@@ -10,6 +10,13 @@ export interface WorkerConfig {
   topicRaw: string;
   topicNormalized: string;
   topicDeadLetter: string;
+  topicCursors: string;
+  delivery: Delivery;
+  /** `<namespace>/<name>`: with the shard, what tells this feed's writers from all others of the broker. */
+  feed: string;
+  shard: number;
+  /** Undefined: the host's name. */
+  instance: string | undefined;
   schemaPath: string;
   webSocketUrl: string | undefined;
   restUrl: string | undefined;
@@ -20,6 +27,9 @@ export interface WorkerConfig {
 const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+export const deliveries = ['ExactlyOnce', 'AtLeastOnce'] as const;
+export type Delivery = (typeof deliveries)[number];
+
 /** One variable: its name, its rule, what a right value looks like, and what it is for. */
 export interface Variable<T> {
   name: string;
@@ -29,6 +39,7 @@ export interface Variable<T> {
 }
 
 const symbolsMax = 1000;
+const shardsMax = 1000;
 
 export const text = z.string().min(1, 'is empty');
 const list = (schema: z.ZodType<string, string>) =>
@@ -85,6 +96,42 @@ export const variables = {
     schema: topic.optional(),
     example: 'market.crypto.trades.binance.raw.dlq',
     doc: 'Topic of the frames that could not be read. Default: `<raw topic>.dlq`.',
+  },
+  topicCursors: {
+    name: 'K2_KAFKA_TOPIC_CURSORS',
+    schema: topic.optional(),
+    example: 'market.crypto.cursors.binance',
+    doc: 'Compacted topic of one partition: who writes, and what is written. Default: `market.crypto.cursors.<exchange>`.',
+  },
+  delivery: {
+    name: 'K2_DELIVERY',
+    schema: z.enum(deliveries, `is not one of ${deliveries.join(', ')}`).default('ExactlyOnce'),
+    example: 'ExactlyOnce',
+    doc: '`ExactlyOnce`: in transactions. `AtLeastOnce`: for brokers without them. Default: `ExactlyOnce`.',
+  },
+  feed: {
+    name: 'K2_FEED',
+    schema: text
+      .regex(/^[a-z0-9][a-z0-9-]{0,62}\/[a-z0-9][a-z0-9.-]{0,252}$/, 'is not <namespace>/<name>, both in lower case')
+      .optional(),
+    example: 'default/binance',
+    doc: 'The feed that this worker writes; of the workers of one feed and shard, one writes. Default: `default/<exchange>`.',
+  },
+  shard: {
+    name: 'K2_SHARD',
+    schema: z
+      .string()
+      .regex(/^\d{1,3}$/, `is not a number from 0 to ${shardsMax - 1}`)
+      .transform(Number)
+      .default(0),
+    example: '0',
+    doc: 'Which part of the feed: workers of different shards write different symbols. Default: `0`.',
+  },
+  instance: {
+    name: 'K2_INSTANCE',
+    schema: text.regex(/^[\x21-\x7e]{1,253}$/, 'has spaces, or more than 253 characters').optional(),
+    example: 'binance-0-6c9f7d5b8-x2x7k',
+    doc: 'The same after a restart, and no other worker has it: then a restarted worker need not wait. Default: the host name.',
   },
   schemaPath: {
     name: 'K2_SCHEMA_PATH',
@@ -161,6 +208,11 @@ export function parseWorkerConfig(environment: Record<string, string | undefined
     topicRaw,
     topicNormalized: read(variables.topicNormalized) ?? normalized,
     topicDeadLetter: read(variables.topicDeadLetter) ?? `${topicRaw}.dlq`,
+    topicCursors: read(variables.topicCursors) ?? `market.crypto.cursors.${exchange}`,
+    delivery: read(variables.delivery),
+    feed: read(variables.feed) ?? `default/${exchange}`,
+    shard: read(variables.shard),
+    instance: read(variables.instance),
     schemaPath: read(variables.schemaPath),
     webSocketUrl: read(variables.webSocketUrl),
     restUrl: read(variables.restUrl),

@@ -60,6 +60,7 @@ async function start(): Promise<void> {
     K2_SYMBOLS: symbols.join(),
     K2_KAFKA_BOOTSTRAP_SERVERS: bootstrapServers,
     K2_KAFKA_SCHEMA_REGISTRY_URL: registryUrl,
+    K2_DELIVERY: 'AtLeastOnce',
     K2_KAFKA_TOPIC_RAW: raw,
     K2_KAFKA_TOPIC_NORMALIZED: normalized,
     K2_EXCHANGE_WEBSOCKET_URL: simulator.webSocketUrl,

@@ -61,6 +61,7 @@ function start(symbols = 'BTCUSDT,ETHUSDT,BNBUSDT'): void {
     K2_SYMBOLS: symbols,
     K2_KAFKA_BOOTSTRAP_SERVERS: bootstrapServers,
     K2_KAFKA_SCHEMA_REGISTRY_URL: registryUrl,
+    K2_DELIVERY: 'AtLeastOnce',
     K2_KAFKA_TOPIC_RAW: raw,
     K2_KAFKA_TOPIC_NORMALIZED: normalized,
     K2_EXCHANGE_WEBSOCKET_URL: simulator.webSocketUrl,
