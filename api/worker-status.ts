@@ -35,9 +35,14 @@ const continuitySchema = z.object({
 
 export type ContinuityStatus = z.infer<typeof continuitySchema>;
 
+/** Owner: the one worker that writes a shard of a feed; standby: reads, and takes over once there is no owner. */
+export const roles = ['owner', 'standby'] as const;
+export type Role = (typeof roles)[number];
+
 export const workerStatusSchema = z.object({
   exchange: z.string(),
-  /** False while disconnected, or while no symbol's subscription is acknowledged. */
+  role: z.enum(roles).optional(),
+  /** False for a standby, while disconnected, or while no symbol's subscription is acknowledged. */
   streaming: z.boolean(),
   /** Why not, in one sentence; empty while streaming. */
   message: z.string(),

@@ -1,17 +1,18 @@
 // The one file that knows the order: listings -> links -> frame -> parse -> symbols -> records -> producer, and
-// backfill for what the links did not bring.
+// backfill for what the links did not bring. A standby stops after parse and keeps the frames; an owner goes on.
 import type { Logger } from '../runtime/log.ts';
 import { backfillGaps, type Page } from './backfill.ts';
 import { Budget } from './budget.ts';
-import type { Cursor } from './continuity.ts';
 import type { Exchange, Parsed } from './exchanges/exchange.ts';
-import { type Connection, Link } from './link.ts';
+import type { Connection } from './link.ts';
+import { Links } from './links.ts';
 import { type Round, watchListings } from './listings.ts';
 import type { Metrics } from './metrics.ts';
 import type { Producer, ProducerRecord } from './producer/producer.ts';
 import type { Received, Records } from './records.ts';
+import { StandbyBuffer } from './standby-buffer.ts';
 import type { Status } from './status.ts';
-import type { Job, Symbols } from './symbols.ts';
+import type { Job, Symbols, Written } from './symbols.ts';
 
 /** One line in this time about frames that cannot be read; the metric and the topics have all of them. */
 const unreadableLogMsMin = 10_000;
@@ -23,8 +24,6 @@ export interface FeedOptions {
   restUrl: string;
   names: string[];
   symbols: Symbols;
-  /** What was written before this worker started, by symbol. */
-  cursors: ReadonlyMap<string, Cursor>;
   records: Records;
   producer: Producer;
   /** Whether there is a topic for frames that cannot be read; without it only the raw topic has them. */
@@ -42,39 +41,86 @@ export interface FeedOptions {
 
 export class Feed {
   readonly #options: FeedOptions;
-  readonly #connects: Budget;
-  /** With why each has no connection, null: it has one. */
-  readonly #links = new Map<Link, string | null>();
-  readonly #running: Promise<void>[] = [];
+  readonly #links: Links;
+  readonly #backfills: Budget;
+  readonly #standby = new StandbyBuffer<Received>();
+  readonly #subscribed = Promise.withResolvers<void>();
+  /** What had been written when this worker became the owner, by symbol. */
+  #written: Written = new Map();
+  /** Aborted when it is the owner no longer; null: a standby. */
+  #owning: AbortController | null = null;
+  #repairing: Promise<void> = Promise.resolve();
   #unreadableLoggedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    const { count, windowMs } = options.exchange.limits.connects;
-    // Others behind the same address connect, too.
-    this.#connects = new Budget({ count: Math.max(1, Math.floor(count / 2)), windowMs });
+    const { producer, symbols, status, exchange } = options;
+    this.#backfills = new Budget(exchange.backfill?.budget ?? { count: 1, windowMs: 1000 });
+    this.#links = new Links({
+      ...options,
+      room: () => producer.room(),
+      onFrame: (frame, connection) => this.#onFrame(frame, connection),
+      onInterrupted(interrupted) {
+        symbols.interrupt(interrupted);
+        const pending = status.symbolsIn('subscribed').filter((symbol) => interrupted.includes(symbol));
+        status.setSymbols(pending, 'pending');
+      },
+      onProblem: (problem) => status.report('connection', problem),
+    });
   }
 
-  /** Reads until the signal is aborted; after that nothing is appended to the producer. */
+  /** Reads until the signal is aborted; after that nothing is appended to the producer. Begins as a standby. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#followListings(signal), this.#repair(signal)]);
-    await Promise.all(this.#running);
+    await this.#followListings(signal);
+    this.#owning?.abort();
+    await Promise.all([this.#links.ended(), this.#repairing]);
+  }
+
+  /** Resolves once a symbol is subscribed. */
+  subscribed(): Promise<void> {
+    return this.#subscribed.promise;
+  }
+
+  /** From now on this worker writes: first what it kept as a standby and nobody has written, then what comes. */
+  takeOver(written: Written): void {
+    const { exchange, symbols, status, monotonicMs } = this.#options;
+    this.#written = written;
+    symbols.begin(written, monotonicMs());
+    symbols.resume(status.symbolsIn('subscribed'), monotonicMs());
+    this.#owning = new AbortController();
+    // A full buffer is answered by the next frame that comes; what is kept here is bounded by itself.
+    for (const received of this.#standby.take())
+      this.#append(this.#recordsOf(received, exchange.parse(received.frame)));
+    this.#repairing = this.#repair(this.#repairing, this.#owning.signal);
+  }
+
+  /** From now on another worker writes, and knows better what is written. */
+  standBy(): void {
+    this.#owning?.abort();
+    this.#owning = null;
+    this.#written = new Map();
+    this.#options.symbols.begin(this.#written, this.#options.monotonicMs());
+  }
+
+  /** What a standby keeps. */
+  kept(): { frames: number; bytes: number } {
+    return this.#standby.size();
   }
 
   /** Has a new connection take over from each present one. */
   reconnect(): void {
-    for (const link of this.#links.keys()) link.replace('requested');
+    this.#links.replace();
   }
 
   /** Memory is short: ends the connections, so that what was read can be written; the gap is repaired afterwards. */
   shed(why: string): void {
-    for (const link of this.#links.keys()) link.end({ reason: 'memory', why });
+    this.#links.shed(why);
   }
 
   async #followListings(signal: AbortSignal): Promise<void> {
     const { exchange, restUrl, names, random } = this.#options;
     const options = { listing: exchange.listing, restUrl, symbols: names, random };
-    for await (const round of watchListings(options, signal)) this.#connect(this.#learn(round), signal);
+    for await (const round of watchListings(options, signal)) this.#links.add(this.#learn(round), signal);
     // Everything is listed; the links go on.
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
@@ -83,13 +129,13 @@ export class Feed {
   }
 
   #learn({ listed, unlisted, problem }: Round): string[] {
-    const { exchangeId, cursors, symbols, status, monotonicMs, log } = this.#options;
+    const { exchangeId, symbols, status, monotonicMs, log } = this.#options;
     for (const symbol of unlisted) status.setSymbols([symbol], 'refused', `${symbol} is not listed by ${exchangeId}`);
     if (unlisted.length > 0) log.warn({ symbols: unlisted }, `symbols are not listed by ${exchangeId}`);
     if (problem !== null) log.warn(problem);
     const learned: string[] = [];
     for (const listing of listed) {
-      const refusal = symbols.learn(listing, cursors.get(listing.symbol), monotonicMs());
+      const refusal = symbols.learn(listing, this.#written.get(listing.symbol), monotonicMs());
       status.setSymbols([listing.symbol], refusal === null ? 'pending' : 'refused', refusal ?? '');
       if (refusal === null) learned.push(listing.symbol);
     }
@@ -98,64 +144,29 @@ export class Feed {
     return learned;
   }
 
-  /** Adds the symbols to the links, as many to each as the exchange allows. */
-  #connect(names: string[], signal: AbortSignal): void {
-    const { symbolsPerConnection } = this.#options.exchange.limits;
-    for (let rest = names; rest.length > 0; ) {
-      let link = [...this.#links.keys()].find((candidate) => candidate.symbols().length < symbolsPerConnection);
-      const isNew = link === undefined;
-      link ??= this.#createLink();
-      const part = rest.slice(0, symbolsPerConnection - link.symbols().length);
-      rest = rest.slice(part.length);
-      this.#running.push(link.add(part));
-      if (isNew) this.#running.push(link.run(signal));
-    }
-  }
-
-  #createLink(): Link {
-    const { exchange, webSocketUrl, producer, symbols, status, metrics, log, monotonicMs, random } = this.#options;
-    const link = new Link({
-      exchange,
-      webSocketUrl,
-      connects: this.#connects,
-      room: () => producer.room(),
-      onFrame: (frame, connection) => this.#onFrame(frame, connection),
-      onInterrupted(interrupted) {
-        symbols.interrupt(interrupted);
-        const pending = status.symbolsIn('subscribed').filter((symbol) => interrupted.includes(symbol));
-        status.setSymbols(pending, 'pending');
-      },
-      onProblem: (problem) => {
-        this.#links.set(link, problem);
-        status.report('connection', [...this.#links.values()].find((one) => one !== null) ?? null);
-      },
-      metrics,
-      log,
-      monotonicMs,
-      random,
-    });
-    this.#links.set(link, 'not connected yet');
-    return link;
-  }
-
   #onFrame(frame: Buffer, connection: Connection): void {
-    const { exchange, nowUs, metrics } = this.#options;
+    const { exchange, nowUs, monotonicMs, metrics } = this.#options;
     const parsed = exchange.parse(frame);
     metrics.frames.inc({ kind: parsed.kind });
     if (parsed.kind === 'heartbeat' || parsed.kind === 'ignored') return;
+    if (parsed.kind !== 'trades' && parsed.kind !== 'unreadable') {
+      this.#onAnswer(parsed, connection);
+      return;
+    }
+    if (parsed.kind === 'trades') connection.link.gotTrades(connection);
     const received: Received = { frame, connectionId: connection.id, receivedUs: nowUs() };
-    if (parsed.kind === 'trades') this.#write(this.#recordsOf(received, parsed.trades, connection), connection);
-    else if (parsed.kind === 'unreadable') this.#write(this.#unreadable(received, parsed.why), connection);
-    else this.#onAnswer(parsed, connection);
+    if (this.#owning === null) this.#standby.keep(received, frame.length, monotonicMs());
+    else if (!this.#append(this.#recordsOf(received, parsed))) this.#pause(connection);
   }
 
   /** All of a frame or nothing of it: the raw record, then its trades. */
-  #recordsOf(received: Received, trades: Extract<Parsed, { kind: 'trades' }>['trades'], connection: Connection) {
+  #recordsOf(received: Received, parsed: Parsed): ProducerRecord[] {
     const { symbols, records, metrics, monotonicMs } = this.#options;
-    const admitted = symbols.admit(trades, monotonicMs());
+    if (parsed.kind === 'unreadable') return this.#unreadable(received, parsed.why);
+    if (parsed.kind !== 'trades') return [];
+    const admitted = symbols.admit(parsed.trades, monotonicMs());
     if (typeof admitted === 'string') return this.#unreadable(received, admitted);
-    connection.link.gotTrades(connection);
-    if (admitted.length < trades.length) metrics.duplicates.inc(trades.length - admitted.length);
+    if (admitted.length < parsed.trades.length) metrics.duplicates.inc(parsed.trades.length - admitted.length);
     const [first] = admitted;
     if (first === undefined) {
       metrics.duplicateFrames.inc();
@@ -181,11 +192,16 @@ export class Feed {
     return hasDeadLetters() ? [raw, records.deadLetter(received, why)] : [raw];
   }
 
-  #write(records: ProducerRecord[], { socket }: Connection): void {
+  /** @returns whether there is room for more */
+  #append(records: readonly ProducerRecord[]): boolean {
+    let hasRoom = true;
+    for (const record of records) hasRoom = this.#options.producer.append(record);
+    return hasRoom;
+  }
+
+  #pause({ socket }: Connection): void {
     const { producer, metrics } = this.#options;
-    let isFull = false;
-    for (const record of records) isFull = !producer.append(record);
-    if (!isFull || socket.isPaused()) return;
+    if (socket.isPaused()) return;
     metrics.pauses.inc();
     socket.pause();
     producer.room().then(
@@ -204,6 +220,7 @@ export class Feed {
       const subscribed = subscriptions.answer(parsed.requestId, parsed.symbols);
       symbols.resume(subscribed, monotonicMs());
       status.setSymbols(subscribed, 'subscribed');
+      if (subscribed.length > 0) this.#subscribed.resolve();
     } else {
       this.#onRejected(parsed, connection);
     }
@@ -221,15 +238,16 @@ export class Feed {
     if (isIdle) socket.end({ reason: 'rejected', why: `every subscription was rejected: ${why}` });
   }
 
-  async #repair(signal: AbortSignal): Promise<void> {
+  /** @param before the repair of the time before, if this worker was the owner once already */
+  async #repair(before: Promise<void>, signal: AbortSignal): Promise<void> {
+    await before;
     const { exchange, restUrl, symbols, producer, metrics, log, monotonicMs, random } = this.#options;
     const { backfill } = exchange;
-    const budget = new Budget(backfill?.budget ?? { count: 1, windowMs: 1000 });
     const onAnswer = ({ entry }: Job, why: string | null) => {
       metrics.backfillRequests.inc({ outcome: why === null ? 'answered' : 'failed' });
       if (why !== null) log.warn({ symbol: entry.listing.symbol }, `missing trades cannot be asked for: ${why}`);
     };
-    const options = { backfill, restUrl, symbols, budget, monotonicMs, random, onAnswer };
+    const options = { backfill, restUrl, symbols, budget: this.#backfills, monotonicMs, random, onAnswer };
     for await (const page of backfillGaps(options, signal)) {
       await producer.room();
       if (!signal.aborted) this.#writePage(page);
@@ -237,11 +255,11 @@ export class Feed {
   }
 
   #writePage({ job, trades }: Page): void {
-    const { symbols, records, producer, metrics, log, nowUs, monotonicMs } = this.#options;
+    const { symbols, records, metrics, log, nowUs, monotonicMs } = this.#options;
     const admitted = symbols.fill(job, trades, monotonicMs());
     const receivedUs = nowUs();
     for (const { trade, canonicalSymbol, text } of admitted) {
-      for (const record of records.backfilled(trade, text, canonicalSymbol, receivedUs)) producer.append(record);
+      this.#append(records.backfilled(trade, text, canonicalSymbol, receivedUs));
     }
     if (admitted.length === 0) return;
     metrics.backfilled.inc(admitted.length);

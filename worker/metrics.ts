@@ -1,8 +1,9 @@
 // The worker's metrics. docs/reference/worker-metrics.md lists them; a test holds page and code equal.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { WorkerConfig } from '../api/worker-config.ts';
 import { symbolStates } from '../api/worker-status.ts';
 import { missingOf } from './completeness.ts';
-import type { Producer } from './producer/producer.ts';
+import type { Producer, ProducerRecord } from './producer/producer.ts';
 import type { Status } from './status.ts';
 import type { Symbols } from './symbols.ts';
 
@@ -13,6 +14,8 @@ export interface MetricSources {
   buffered: Producer['buffered'];
 }
 
+export type TopicNames = Pick<WorkerConfig, 'topicRaw' | 'topicNormalized' | 'topicDeadLetter'>;
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 function registerGauges(registers: Registry[], { status, symbols, buffered }: MetricSources): void {
@@ -21,7 +24,15 @@ function registerGauges(registers: Registry[], { status, symbols, buffered }: Me
     help: '1 while trades are read and written, 0 while something keeps them from it.',
     registers,
     collect() {
-      this.set(status.notReady() === null ? 1 : 0);
+      this.set(status.notStreaming() === null ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'k2_worker_owner',
+    help: '1 while this worker writes its shard of the feed, 0 while it is a standby.',
+    registers,
+    collect() {
+      this.set(status.role() === 'owner' ? 1 : 0);
     },
   });
   new Gauge({
@@ -122,6 +133,33 @@ function createTradeCounters(registers: Registry[]) {
   };
 }
 
+/** Of records that the broker acknowledged. */
+function createDeliveryMetrics(registers: Registry[]) {
+  const records = new Counter({
+    name: 'k2_worker_records_total',
+    help: 'Records acknowledged by the broker, by topic.',
+    labelNames: ['topic'],
+    registers,
+  });
+  const delivery = new Histogram({
+    name: 'k2_worker_delivery_seconds',
+    help: "From receiving the oldest frame of a batch to the broker's acknowledgement.",
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
+    registers,
+  });
+  return {
+    /** @param nowMs milliseconds since 1970 */
+    countDelivered(delivered: readonly ProducerRecord[], topics: TopicNames, nowMs: number): void {
+      const names = { raw: topics.topicRaw, normalized: topics.topicNormalized, 'dead-letter': topics.topicDeadLetter };
+      for (const [label, name] of Object.entries(names)) {
+        records.inc({ topic: label }, delivered.filter(({ topic }) => topic === name).length);
+      }
+      const [oldest] = delivered;
+      if (oldest) delivery.observe((nowMs - oldest.timeMs) / 1000);
+    },
+  };
+}
+
 export function createMetrics(sources: MetricSources) {
   const registry = new Registry();
   const registers = [registry];
@@ -135,18 +173,7 @@ export function createMetrics(sources: MetricSources) {
       labelNames: ['kind'],
       registers,
     }),
-    records: new Counter({
-      name: 'k2_worker_records_total',
-      help: 'Records acknowledged by the broker, by topic.',
-      labelNames: ['topic'],
-      registers,
-    }),
-    delivery: new Histogram({
-      name: 'k2_worker_delivery_seconds',
-      help: "From receiving the oldest frame of a batch to the broker's acknowledgement.",
-      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
-      registers,
-    }),
+    ...createDeliveryMetrics(registers),
     disconnects: new Counter({
       name: 'k2_worker_disconnects_total',
       help: 'Connections that ended or were not made, by reason.',

@@ -1,10 +1,10 @@
 // What the worker knows of itself: symbols, problems, figures. Answers /status and /readyz and the line a minute.
-import type { ContinuityStatus, WorkerStatus } from '../api/worker-status.ts';
+import type { ContinuityStatus, Role, WorkerStatus } from '../api/worker-status.ts';
 import { completenessOf } from './completeness.ts';
 import type { ProducerRecord } from './producer/producer.ts';
 
 /** What can keep trades from flowing, in the order of the start: the first that has a problem is the message. */
-const parts = ['topics', 'subjects', 'cursors', 'listings', 'symbols', 'connection', 'producer'] as const;
+const parts = ['topics', 'subjects', 'cursors', 'listings', 'symbols', 'connection', 'take-over', 'producer'] as const;
 export type Part = Exclude<(typeof parts)[number], 'symbols'>;
 
 /** More would not fit into a sentence; the status page has all of them. */
@@ -37,6 +37,9 @@ export class Status {
   readonly #delivered = { raw: 0, normalized: 0 };
   /** Frames that could not be read and requests that failed, since start. */
   #errors = 0;
+  #role: Role = 'standby';
+  /** Why a standby writes nothing, one sentence. */
+  #waitsFor = 'it has not looked for an owner yet';
   #lastLine = { raw: 0, normalized: 0, errors: 0, ms: 0 };
 
   constructor(options: StatusOptions) {
@@ -54,6 +57,22 @@ export class Status {
     const isNew = (this.#problems.get(part) ?? null) !== problem;
     if (problem === null) this.#problems.delete(part);
     else this.#problems.set(part, problem);
+    return isNew;
+  }
+
+  role(): Role {
+    return this.#role;
+  }
+
+  setOwner(): void {
+    this.#role = 'owner';
+  }
+
+  /** @param why what it waits for, one sentence; says whether that is new */
+  setStandby(why: string): boolean {
+    const isNew = this.#role !== 'standby' || this.#waitsFor !== why;
+    this.#role = 'standby';
+    this.#waitsFor = why;
     return isNew;
   }
 
@@ -95,7 +114,17 @@ export class Status {
       const problem = part === 'symbols' ? this.#allRefused() : this.#problems.get(part);
       if (problem !== undefined) return problem;
     }
-    return this.symbolsIn('subscribed').length > 0 ? null : 'no subscription is acknowledged yet';
+    const subscribed = this.symbolsIn('subscribed').length;
+    if (subscribed === 0) return 'no subscription is acknowledged yet';
+    // The owner ends once a standby is ready, so a standby must read everything by then.
+    const pending = this.symbolsIn('pending').length;
+    const isPartial = this.#role === 'standby' && pending > 0;
+    return isPartial ? `${pending} of ${this.#symbols.size} symbols are not subscribed yet` : null;
+  }
+
+  /** Null: trades are read and written; otherwise why not, one sentence. */
+  notStreaming(): string | null {
+    return this.notReady() ?? (this.#role === 'owner' ? null : `standby: ${this.#waitsFor}`);
   }
 
   #allRefused(): string | undefined {
@@ -106,11 +135,12 @@ export class Status {
   }
 
   snapshot(): WorkerStatus {
-    const message = this.notReady();
+    const message = this.notStreaming();
     const { continuityOf } = this.#options;
     const symbols = [...this.#symbols.values()].map((entry) => ({ ...entry, continuity: continuityOf(entry.symbol) }));
     return {
       exchange: this.#options.exchange,
+      role: this.#role,
       streaming: message === null,
       message: message ?? '',
       symbols,

@@ -35,6 +35,9 @@ export interface SymbolEntry {
   tailFailures: number;
 }
 
+/** What is written of symbols, by the name under which they are asked for. */
+export type Written = ReadonlyMap<string, Cursor>;
+
 export interface Admitted {
   trade: Trade;
   canonicalSymbol: string;
@@ -69,11 +72,15 @@ export class Symbols {
       return `${listing.symbol} is streamed as ${name}, and so is ${other.listing.symbol}: ask for one of them`;
     }
     if (other) return null;
-    const continuity = this.#exchange.continuity.kind === 'none' ? null : new Continuity();
-    if (cursor) continuity?.resume(cursor, nowMs);
-    const entry = { listing, continuity, recentIds: new RecentIds(), interruptedMs: null, tailFailures: 0 };
-    this.#entries.set(name, { ...entry, interruptedMs: cursor ? Number.POSITIVE_INFINITY : null });
+    this.#entries.set(name, this.#entryOf(listing, cursor, nowMs));
     return null;
+  }
+
+  /** Forgets all trades of the known symbols: each goes on from what is written of it now. */
+  begin(written: Written, nowMs: number): void {
+    for (const [name, { listing }] of this.#entries) {
+      this.#entries.set(name, this.#entryOf(listing, written.get(listing.symbol), nowMs));
+    }
   }
 
   /** As the exchange lists them. */
@@ -183,6 +190,13 @@ export class Symbols {
   giveUp({ entry, continuity, gap }: Job, why: string): void {
     if (gap) continuity.giveUp(gap, why);
     else entry.interruptedMs = null;
+  }
+
+  #entryOf(listing: Listing, cursor: Cursor | undefined, nowMs: number): SymbolEntry {
+    const continuity = this.#exchange.continuity.kind === 'none' ? null : new Continuity();
+    if (cursor) continuity?.resume(cursor, nowMs);
+    const entry = { listing, continuity, recentIds: new RecentIds(), tailFailures: 0 };
+    return { ...entry, interruptedMs: cursor ? Number.POSITIVE_INFINITY : null };
   }
 
   #onEmpty(continuity: Continuity, gap: Gap, nowMs: number): void {

@@ -49,6 +49,7 @@ test('states, gaps and buffers are read at each scrape', async () => {
   for (const tradeId of ['1', '5']) symbols.admit([{ ...trade, tradeId }], 0);
   status.report('connection', null);
   status.setSymbols(['ETHUSDT'], 'subscribed');
+  status.setOwner();
   const exchangeTimeMs = 1723161255342;
   const record = {
     topic: 'normalized',
@@ -63,6 +64,7 @@ test('states, gaps and buffers are read at each scrape', async () => {
   expect(lines).toEqual(
     expect.arrayContaining([
       'k2_worker_streaming 1',
+      'k2_worker_owner 1',
       'k2_worker_symbols{state="subscribed"} 1',
       'k2_worker_symbols{state="pending"} 1',
       'k2_worker_last_trade_timestamp_seconds{symbol="ETHUSDT"} 1723161255.342',

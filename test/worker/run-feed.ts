@@ -8,7 +8,7 @@ import { Feed, type FeedOptions } from '../../worker/feed.ts';
 import { createMetrics } from '../../worker/metrics.ts';
 import { Records } from '../../worker/records.ts';
 import { Status } from '../../worker/status.ts';
-import { Symbols } from '../../worker/symbols.ts';
+import { Symbols, type Written } from '../../worker/symbols.ts';
 import { createMemoryProducer, type MemoryProducer } from './memory-producer.ts';
 
 const schema = readFileSync(new URL('../../schemas/normalized-trade.avsc', import.meta.url), 'utf8');
@@ -21,12 +21,14 @@ export interface RunOptions extends Partial<FeedOptions> {
   restUrl: string;
   names: string[];
   producer?: MemoryProducer;
+  /** What is written already; null: another worker is the owner. */
+  written?: Written | null;
 }
 
 export type RunningFeed = ReturnType<typeof runFeed>;
 
 export function runFeed(options: RunOptions, signal: AbortSignal) {
-  const { exchangeId, exchange, names, producer = createMemoryProducer() } = options;
+  const { exchangeId, exchange, names, producer = createMemoryProducer(), written = new Map() } = options;
   const monotonicMs = () => performance.now();
   const symbols = new Symbols(exchange);
   const entryOf = (name: string) => symbols.entries().find(({ listing }) => listing.symbol === name);
@@ -41,7 +43,6 @@ export function runFeed(options: RunOptions, signal: AbortSignal) {
   const metrics = createMetrics({ status, symbols, buffered: producer.buffered });
   const feed = new Feed({
     symbols,
-    cursors: new Map(),
     hasDeadLetters: () => true,
     records: new Records({ exchange: exchangeId, ...topics, schema, schemaId: 1 }),
     status,
@@ -53,12 +54,16 @@ export function runFeed(options: RunOptions, signal: AbortSignal) {
     ...options,
     producer,
   });
+  if (written !== null) {
+    status.setOwner();
+    feed.takeOver(written);
+  }
   const rawTexts = () => producer.appended.filter(({ topic }) => topic === 'raw').map(({ value }) => String(value));
   /** Symbol and id of every normalized record, in order. */
-  const written = () =>
+  const writtenTrades = () =>
     producer.appended
       .filter(({ topic }) => topic === 'normalized')
       .map(({ value }) => type.fromBuffer(value.subarray(5)) as { symbol: string; trade_id: string })
       .map(({ symbol, trade_id }) => `${symbol} ${trade_id}`);
-  return { feed, ended: feed.run(signal), producer, symbols, status, metrics, rawTexts, written };
+  return { feed, ended: feed.run(signal), producer, symbols, status, metrics, rawTexts, written: writtenTrades };
 }

@@ -35,6 +35,7 @@ describe('readiness', () => {
 
   test('needs one acknowledged symbol', () => {
     const { status } = createStatus();
+    status.setOwner();
     status.report('connection', null);
     expect(status.notReady()).toBe('no subscription is acknowledged yet');
     status.setSymbols(['ETHUSDT'], 'subscribed');
@@ -49,6 +50,15 @@ describe('readiness', () => {
     status.report('topics', null);
     status.report('connection', null);
     expect(status.notReady()).toBe('broker away');
+  });
+
+  test('of a standby needs all its symbols, because the owner ends then', () => {
+    const { status } = createStatus();
+    status.report('connection', null);
+    status.setSymbols(['ETHUSDT'], 'subscribed');
+    expect(status.notReady()).toBe('1 of 2 symbols are not subscribed yet');
+    status.setSymbols(['BTCUSDT'], 'refused', 'not listed');
+    expect(status.notReady()).toBeNull();
   });
 
   test('says when every symbol is refused, and why', () => {
@@ -71,6 +81,7 @@ describe('readiness', () => {
 describe('the status page', () => {
   test('follows the contract that the controller reads', () => {
     const { status, clock } = createStatus();
+    status.setOwner();
     status.report('connection', null);
     status.setSymbols(['BTCUSDT'], 'subscribed');
     status.setSymbols(['ETHUSDT'], 'refused', 'not listed');
@@ -78,6 +89,7 @@ describe('the status page', () => {
     clock.nowMs += 1000;
     expect(workerStatusSchema.parse(status.snapshot())).toEqual({
       exchange: 'binance',
+      role: 'owner',
       streaming: true,
       message: '',
       symbols: [
@@ -94,6 +106,22 @@ describe('the status page', () => {
       tradesTotal: 3,
       tradesPerSecond: 3,
     });
+  });
+
+  test('says of a standby what it waits for, though it is ready', () => {
+    const { status } = createStatus(['BTCUSDT']);
+    status.report('connection', null);
+    status.setSymbols(['BTCUSDT'], 'subscribed');
+    expect(status.setStandby('binance-0-a owns shard 0')).toBe(true);
+    expect(status.setStandby('binance-0-a owns shard 0')).toBe(false);
+    expect(status.notReady()).toBeNull();
+    expect(status.snapshot()).toMatchObject({
+      role: 'standby',
+      streaming: false,
+      message: 'standby: binance-0-a owns shard 0',
+    });
+    status.setOwner();
+    expect(status.snapshot()).toMatchObject({ role: 'owner', streaming: true, message: '' });
   });
 
   test('counts trades per second over the last ten seconds', () => {

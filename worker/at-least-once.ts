@@ -1,0 +1,30 @@
+// `delivery: AtLeastOnce`: one worker, no transactions; it goes on from what the normalized topic's own end holds.
+import { readCursors } from './cursor.ts';
+import type { Delivery, DeliveryOptions } from './delivery.ts';
+import { BatchProducer } from './producer/batch-producer.ts';
+import type { Written } from './symbols.ts';
+
+export function createAtLeastOnce(options: DeliveryOptions): Delivery {
+  const { config, exchange, schemas, clientId, events, status, log, prepare, random } = options;
+  const { bootstrapServers, topicNormalized, symbols } = config;
+  const producer = new BatchProducer({ bootstrapServers, clientId, random, ...events });
+  const resume = async (): Promise<Written> => {
+    if (exchange.continuity.kind === 'none') return new Map();
+    return readCursors({ bootstrapServers, topic: topicNormalized, schema: schemas.normalized, symbols });
+  };
+  return {
+    producer,
+    async run(feed, signal) {
+      const written = await prepare('cursors', resume);
+      if (signal.aborted) return;
+      log.info(
+        { symbols: written.size },
+        'the topic holds earlier trades of so many symbols, and reading resumes there',
+      );
+      status.setOwner();
+      feed.takeOver(written);
+    },
+    drain: (waitMsMax) => producer.flush(waitMsMax),
+    close: () => producer.close(),
+  };
+}
