@@ -26,11 +26,20 @@ export interface TopicSpec {
   retention: string;
 }
 
+export const deliveries = ['ExactlyOnce', 'AtLeastOnce'] as const;
+export type Delivery = (typeof deliveries)[number];
+
 export interface ExchangeFeedSpec {
   /** Exchange id, a key of worker/exchanges/index.ts. Immutable. */
   exchange: string;
   /** Symbols as the exchange spells them: 1 to 1,000, unique. */
   symbols: string[];
+  /** Whether everything is written in transactions. Can be lowered, never raised. */
+  delivery: Delivery;
+  /** Deployments over which the symbols are spread: 1 to 16, at most as many as symbols. */
+  shards: number;
+  /** Workers of each shard that wait beside the one that writes: 0 or 1; only with `ExactlyOnce`. */
+  standbys: number;
   /** Other regions' hosts, or a simulator; absent: the exchange's public hosts. */
   endpoint?: { webSocketUrl?: string; restUrl?: string };
   /** Absent: the broker of the controller's own configuration. */
@@ -75,7 +84,7 @@ export type ConditionType = (typeof conditionTypes)[number];
 export interface TopicStatus {
   name: string;
   partitions: number;
-  /** The subject of the topic's values, and the registry's id of the schema in use; absent: dead letters have none. */
+  /** The subject of the topic's values, and the registry's id of the schema; dead letters and cursors have neither. */
   subject?: string;
   schemaId?: number;
 }
@@ -85,8 +94,12 @@ export interface ExchangeFeedStatus {
   conditions?: Condition[];
   /** Symbols asked for, a count. */
   symbols?: number;
-  /** `<ready>/<wanted>` workers. */
+  /** `<ready>/<wanted>` workers of all shards. */
   workers?: string;
+  /** Shards that have workers, a count; `status.replicas` of the scale subresource. */
+  shards?: number;
+  /** Label selector of the feed's pods, as the scale subresource wants it: one string. */
+  selector?: string;
   topics?: TopicStatus[];
   /** Symbols that the exchange does not stream, in the exchange's words; at most 20 are listed. */
   refusedSymbols?: { symbol: string; message: string }[];

@@ -26,18 +26,26 @@ const unsaid: ContinuityStatus = {
   gaps: [],
 };
 
+/** Of a symbol that is on its way from one shard to another, or whose shard has no worker. */
+const unheard: ContinuityStatus = { ...unsaid, message: 'no worker that writes it was heard' };
+
 // One sentence; the worker's /status has 20 for each symbol, and its metrics have all.
 const gapsNamedMax = 5;
 
-/** @param statuses of the workers that were heard; where several have a symbol, each must have all of it */
+/** @param statuses of the workers that write; where several have a symbol, each must have all of it */
 export function judgeCompleteness(symbols: string[], statuses: WorkerStatus[]): Completeness {
-  const known = statuses.flatMap((status) =>
-    status.symbols
-      .filter(({ symbol, state }) => symbols.includes(symbol) && state !== 'refused')
-      .map(({ symbol, continuity = unsaid }): SymbolContinuity => ({ symbol, ...continuity })),
+  const reports = Map.groupBy(
+    statuses.flatMap((status) => status.symbols),
+    ({ symbol }) => symbol,
   );
+  const known = symbols.flatMap((symbol) => {
+    const own = reports.get(symbol);
+    if (own === undefined) return [{ symbol, ...unheard }];
+    const streamed = own.filter(({ state }) => state !== 'refused');
+    return streamed.map(({ continuity = unsaid }): SymbolContinuity => ({ symbol, ...continuity }));
+  });
   if (statuses.length === 0)
-    return { finding: { reason: 'ProofPending', seen: 'No worker was heard' }, share: null, gaps: null };
+    return { finding: { reason: 'ProofPending', seen: 'No worker that writes was heard' }, share: null, gaps: null };
   return {
     finding: judge(known),
     share: shareOf(statuses),

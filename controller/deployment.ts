@@ -1,11 +1,20 @@
-// The Deployment of a feed's workers, as it is applied. Pure. All configuration is in the environment, so any change of
-// it changes the pod template by itself; nothing here depends on the controller's version, so an upgrade rolls no
-// worker.
+// The Deployment of one shard's workers, and its budget, as they are applied. Pure. All configuration is in the
+// environment, so any change of it changes the pod template by itself. Nothing here depends on the controller's
+// version, so an upgrade rolls no worker; nor on other shards, so one whose symbols stay is left alone.
 import { createHash } from 'node:crypto';
 import { type ExchangeFeed, group, kind, type Quantity, version } from '../api/exchange-feed.ts';
 import { variables } from '../api/worker-config.ts';
 import type { ControllerConfig } from './config.ts';
-import { type Deployment, feedLabel, managedBy, managedByLabel, shardLabel, workerPort } from './workload.ts';
+import type { KubeObject } from './kube/object.ts';
+import {
+  type Deployment,
+  feedLabel,
+  managedBy,
+  managedByLabel,
+  type PodDisruptionBudget,
+  shardLabel,
+  workerPort,
+} from './workload.ts';
 
 export interface WorkerAddresses {
   bootstrapServers: string[];
@@ -13,12 +22,22 @@ export interface WorkerAddresses {
   rawName: string;
   normalizedName: string;
   deadLetterName: string;
+  /** Undefined: nothing is written in transactions. */
+  cursorsName: string | undefined;
 }
 
-/** Of the whole applied object; on the Deployment only, not on its pods. Finds fields that are no longer wanted. */
+/** One part of a feed: the symbols that one worker at a time writes. */
+export interface Shard {
+  index: number;
+  /** Sorted: another order is no other configuration, and must not replace the worker. */
+  symbols: string[];
+}
+
+/** Of the whole applied object; on the object only, not on its pods. Finds fields that are no longer wanted. */
 export const appliedAnnotation = 'feeds.k2.dev/applied';
 
-// A worker drains for at most 20 s after SIGTERM; the rest is for a slow node.
+// A worker drains for at most 20 s after SIGTERM, its release is in the last transaction; the rest is for a slow node.
+// One that is killed all the same loses nothing: what it did not commit is read again by whoever takes over.
 const terminationSeconds = 30;
 // A process listens within a second; on a node that is short of CPU it may take a minute, and a restart would not help.
 const startupProbe = { periodSeconds: 1, failureThreshold: 60 };
@@ -27,43 +46,76 @@ const resourceDefaults = {
   requests: { cpu: '100m', memory: '128Mi' },
 };
 
-/** One Deployment per shard, and one shard: `<feed>-0`, which no other feed of the namespace can get. */
-export const deploymentName = (feed: { metadata: { name: string } }): string => `${feed.metadata.name}-0`;
+/** Only the last part is the shard's number, so no other feed of the namespace can get the same name. */
+const nameOf = (feed: ExchangeFeed, { index }: Shard): string => `${feed.metadata.name}-${index}`;
 
-export function workerDeployment(feed: ExchangeFeed, config: ControllerConfig, addresses: WorkerAddresses): Deployment {
+/** Never changes, as a Deployment's selector cannot. */
+const selectorOf = (feed: ExchangeFeed, { index }: Shard) => ({
+  [feedLabel]: feed.metadata.name,
+  [shardLabel]: String(index),
+});
+
+export function workerDeployment(
+  feed: ExchangeFeed,
+  shard: Shard,
+  config: ControllerConfig,
+  addresses: WorkerAddresses,
+): Deployment {
+  const metadata = metadataOf(feed, shard);
+  return withHash({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata,
+    spec: {
+      replicas: 1 + feed.spec.standbys,
+      revisionHistoryLimit: 3,
+      selector: { matchLabels: selectorOf(feed, shard) },
+      // The new worker waits, subscribed, before the old one ends; one that cannot start leaves the old one alone.
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+      template: { metadata: { labels: metadata.labels }, spec: podSpec(feed, shard, config, addresses) },
+    },
+  });
+}
+
+/** Lets a drain end one worker of a shard at a time. Only for shards with a standby: see docs/decisions. */
+export function workerBudget(feed: ExchangeFeed, shard: Shard): PodDisruptionBudget {
+  return withHash({
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: metadataOf(feed, shard),
+    spec: {
+      maxUnavailable: 1,
+      selector: { matchLabels: selectorOf(feed, shard) },
+      // A worker that is not ready must not hold up a drain.
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
+    },
+  });
+}
+
+function metadataOf(feed: ExchangeFeed, shard: Shard) {
   const { name, namespace, uid } = feed.metadata;
-  // Never changes, as a Deployment's selector cannot.
-  const selector = { [feedLabel]: name, [shardLabel]: '0' };
-  const labels = {
+  const labels: Record<string, string> = {
     'app.kubernetes.io/name': 'k2-feed-worker',
     'app.kubernetes.io/instance': name,
     'app.kubernetes.io/component': 'worker',
     'app.kubernetes.io/part-of': 'k2-feed-operator',
     [managedByLabel]: managedBy,
     'feeds.k2.dev/exchange': feed.spec.exchange,
-    ...selector,
+    ...selectorOf(feed, shard),
   };
   const owner = { apiVersion: `${group}/${version}`, kind, name, uid, controller: true, blockOwnerDeletion: true };
-  const deployment: Deployment = {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: deploymentName(feed), namespace, labels, ownerReferences: [owner] },
-    spec: {
-      replicas: 1,
-      revisionHistoryLimit: 3,
-      selector: { matchLabels: selector },
-      // The new worker streams before the old one ends; a new one that cannot start leaves the old one alone.
-      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
-      template: { metadata: { labels }, spec: podSpec(feed, config, addresses) },
-    },
-  };
-  const hash = createHash('sha256').update(JSON.stringify(deployment)).digest('hex');
-  return { ...deployment, metadata: { ...deployment.metadata, annotations: { [appliedAnnotation]: hash } } };
+  return { name: nameOf(feed, shard), namespace, labels, ownerReferences: [owner] };
+}
+
+function withHash<T extends KubeObject>(object: T): T {
+  const hash = createHash('sha256').update(JSON.stringify(object)).digest('hex');
+  return { ...object, metadata: { ...object.metadata, annotations: { [appliedAnnotation]: hash } } };
 }
 
 /** Fits the restricted profile. https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted */
-function podSpec(feed: ExchangeFeed, config: ControllerConfig, addresses: WorkerAddresses) {
+function podSpec(feed: ExchangeFeed, shard: Shard, config: ControllerConfig, addresses: WorkerAddresses) {
   return {
+    topologySpreadConstraints: [spreadOf(feed, shard)],
     // Workers need nothing from the API server.
     automountServiceAccountToken: false,
     // Otherwise each Service of the namespace adds variables, under the worker's prefix if it is named k2-something.
@@ -80,7 +132,7 @@ function podSpec(feed: ExchangeFeed, config: ControllerConfig, addresses: Worker
         name: 'worker',
         image: feed.spec.worker?.image ?? config.workerImage,
         imagePullPolicy: config.workerImagePullPolicy,
-        env: environment(feed, addresses),
+        env: environment(feed, shard, addresses),
         ports: [{ name: 'http', containerPort: workerPort, protocol: 'TCP' }],
         resources: resources(feed),
         securityContext: {
@@ -98,24 +150,49 @@ function podSpec(feed: ExchangeFeed, config: ControllerConfig, addresses: Worker
   };
 }
 
-function environment(feed: ExchangeFeed, addresses: WorkerAddresses): { name: string; value: string }[] {
-  const { exchange, symbols, endpoint } = feed.spec;
+/**
+ * A standby on its owner's node would be lost with it. A wish, so that one node is enough; and always there, so that
+ * asking for a standby adds a worker and replaces none.
+ */
+function spreadOf(feed: ExchangeFeed, shard: Shard) {
+  return {
+    maxSkew: 1,
+    topologyKey: 'kubernetes.io/hostname',
+    whenUnsatisfiable: 'ScheduleAnyway',
+    labelSelector: { matchLabels: selectorOf(feed, shard) },
+    // Not beside the pods that an update replaces.
+    matchLabelKeys: ['pod-template-hash'],
+  };
+}
+
+type EnvironmentVariable =
+  | { name: string; value: string }
+  | { name: string; valueFrom: { fieldRef: { fieldPath: string } } };
+
+function environment(feed: ExchangeFeed, shard: Shard, addresses: WorkerAddresses): EnvironmentVariable[] {
+  const { metadata, spec } = feed;
   const values = {
-    exchange,
-    // A set: another order is no other configuration, and must not replace the worker.
-    symbols: symbols.toSorted().join(','),
+    exchange: spec.exchange,
+    symbols: shard.symbols.join(','),
+    delivery: spec.delivery,
+    feed: `${metadata.namespace}/${metadata.name}`,
+    shard: String(shard.index),
     bootstrapServers: addresses.bootstrapServers.join(','),
     schemaRegistryUrl: addresses.schemaRegistryUrl,
     topicRaw: addresses.rawName,
     topicNormalized: addresses.normalizedName,
     topicDeadLetter: addresses.deadLetterName,
-    webSocketUrl: endpoint?.webSocketUrl,
-    restUrl: endpoint?.restUrl,
+    topicCursors: addresses.cursorsName,
+    webSocketUrl: spec.endpoint?.webSocketUrl,
+    restUrl: spec.endpoint?.restUrl,
     httpPort: String(workerPort),
   };
-  return Object.entries(values).flatMap(([field, value]) =>
+  // A container that restarts in its pod is the same instance: it need not wait for its own silence.
+  const instance = { name: variables.instance.name, valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } };
+  const given = Object.entries(values).flatMap(([field, value]) =>
     value === undefined ? [] : [{ name: variables[field as keyof typeof values].name, value }],
   );
+  return [...given, instance];
 }
 
 /** Quantities as strings, as the API server stores them. */

@@ -1,15 +1,21 @@
-// From a feed and the controller's configuration to what should exist outside: topics, subjects, the workers'
-// Deployment. Pure: the same feed gives the same answer, whatever exists already.
+// From a feed and the controller's configuration to what should exist outside: topics, subjects, workload. Pure: the
+// same feed gives the same answer, whatever exists already.
 import type { ExchangeFeed } from '../api/exchange-feed.ts';
 import type { ControllerConfig } from './config.ts';
-import { workerDeployment } from './deployment.ts';
-import type { Deployment } from './workload.ts';
+import { type WorkerAddresses, workerBudget, workerDeployment } from './deployment.ts';
+import { spread } from './shards.ts';
+import type { Workload } from './workload.ts';
 
 export interface Topic {
   name: string;
+  /** Cursors are shared by all feeds of an exchange, and read as one order. */
+  use: 'records' | 'cursors';
   partitions: number;
   replicationFactor: number;
-  retentionMs: number;
+  /** By Kafka's names; set right when they differ. */
+  config: Readonly<Record<string, string>>;
+  /** Counts when the topic is made; what somebody sets later stays. */
+  initialConfig: Readonly<Record<string, string>>;
 }
 
 export interface Subject {
@@ -21,11 +27,17 @@ export interface Subject {
 export interface Desired {
   bootstrapServers: string[];
   schemaRegistryUrl: string;
-  /** Raw, normalized, dead letters. */
+  /** Raw, normalized, dead letters; with delivery ExactlyOnce cursors, too. */
   topics: Topic[];
   /** Of the first two: a dead letter is what has no schema. */
   subjects: Subject[];
-  deployment: Deployment;
+  workload: DesiredWorkload;
+}
+
+export interface DesiredWorkload extends Workload {
+  /** `namespace/name` of the feed. */
+  feedKey: string;
+  feedUid: string;
 }
 
 /** Texts of the schemas in the image. */
@@ -43,11 +55,14 @@ export function desire(feed: ExchangeFeed, config: ControllerConfig, schemas: Sc
   const normalizedName = topics.normalized.name ?? `market.crypto.trades.${exchange}`;
   const rawName = topics.raw.name ?? `market.crypto.trades.${exchange}.raw`;
   const deadLetterName = `${rawName}.dlq`;
+  const cursors = feed.spec.delivery === 'ExactlyOnce' ? [cursorTopic(feed)] : [];
   const topic = (name: string, field: string, retention: string): Topic => ({
     name,
+    use: 'records',
     partitions: topics.partitions,
     replicationFactor: topics.replicationFactor,
-    retentionMs: parseDurationMs(field, retention),
+    config: { 'retention.ms': String(parseDurationMs(field, retention)) },
+    initialConfig: {},
   });
   const bootstrapServers = feed.spec.kafka?.bootstrapServers?.split(',') ?? config.bootstrapServers;
   const schemaRegistryUrl = feed.spec.schemaRegistry?.url ?? config.schemaRegistryUrl;
@@ -58,18 +73,57 @@ export function desire(feed: ExchangeFeed, config: ControllerConfig, schemas: Sc
       topic(rawName, 'topics.raw.retention', topics.raw.retention),
       topic(normalizedName, 'topics.normalized.retention', topics.normalized.retention),
       topic(deadLetterName, 'topics.raw.retention', topics.raw.retention),
+      ...cursors,
     ],
     subjects: [
       { name: subjectOf(rawName), schema: rawSchema },
       { name: subjectOf(normalizedName), schema: schemas.normalized },
     ],
-    deployment: workerDeployment(feed, config, {
+    workload: desireWorkload(feed, config, {
       bootstrapServers,
       schemaRegistryUrl,
       rawName,
       normalizedName,
       deadLetterName,
+      cursorsName: cursors[0]?.name,
     }),
+  };
+}
+
+function desireWorkload(feed: ExchangeFeed, config: ControllerConfig, addresses: WorkerAddresses): DesiredWorkload {
+  const { metadata, spec } = feed;
+  const shards = spread(spec.symbols, spec.shards).map((symbols, index) => ({ index, symbols }));
+  return {
+    feedKey: `${metadata.namespace}/${metadata.name}`,
+    feedUid: metadata.uid,
+    deployments: shards.map((shard) => workerDeployment(feed, shard, config, addresses)),
+    // For a single worker it could only hold up every drain, or do nothing.
+    budgets: spec.standbys === 0 ? [] : shards.map((shard) => workerBudget(feed, shard)),
+  };
+}
+
+/**
+ * Of all feeds of an exchange, whatever their other topics are called. Whoever starts reads it from its beginning, so
+ * it is kept short: https://kafka.apache.org/documentation/#topicconfigs
+ */
+function cursorTopic({ spec: { exchange, topics } }: ExchangeFeed): Topic {
+  return {
+    name: `market.crypto.cursors.${exchange}`,
+    use: 'cursors',
+    // One order for all that is written.
+    partitions: 1,
+    replicationFactor: topics.replicationFactor,
+    // Deleting by age would take the cursors of quiet symbols away, and with them what is known to be missing.
+    config: { 'cleanup.policy': 'compact' },
+    initialConfig: {
+      // The newest segment is not compacted: 4 MiB, or 10 minutes, the least that Redpanda takes.
+      'segment.bytes': String(4 * 1024 * 1024),
+      'segment.ms': '600000',
+      // Compacted as soon as one segment is closed: what stays of it is a few records for each symbol.
+      'min.cleanable.dirty.ratio': '0.1',
+      // The end of each transaction is a record, too, and stays this long: by default for a day, which is millions.
+      'delete.retention.ms': '300000',
+    },
   };
 }
 

@@ -51,6 +51,11 @@ export const reasons = {
     class: 'terminal',
     next: "Reassign the topic's replicas with the broker's own tools, or use another topic in a new feed.",
   },
+  CursorTopicRefused: {
+    condition: 'TopicsReady',
+    class: 'terminal',
+    next: 'Delete the topic: it is made anew, and workers resume from the ends of the other topics.',
+  },
 
   SubjectsRegistered: { condition: 'SubjectsReady', class: 'healthy', next: '' },
   SubjectsPending: { condition: 'SubjectsReady', class: 'progressing', next: '' },
@@ -105,6 +110,11 @@ export const reasons = {
     condition: 'Streaming',
     class: 'retryable',
     next: 'The worker keeps trying; look into its log if this lasts.',
+  },
+  NoOwner: {
+    condition: 'Streaming',
+    class: 'retryable',
+    next: "Look into the workers' logs: they say what they wait for.",
   },
   SymbolsRefused: {
     condition: 'Streaming',

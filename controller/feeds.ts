@@ -3,7 +3,7 @@ import { Agent, request } from 'undici';
 import { workerStatusSchema } from '../api/worker-status.ts';
 import { wordsOf } from './errors.ts';
 import type { WorkerReport } from './streaming.ts';
-import { isReady, type Pod, workerPort } from './workload.ts';
+import { isReady, type Pod, shardOf, workerPort } from './workload.ts';
 
 export interface WorkerReader {
   /** One report for each pod that runs; never throws. */
@@ -15,8 +15,8 @@ export interface WorkerReader {
 const requestMsMax = 2_000;
 // 1,000 symbols with a message each.
 const answerBytesMax = 1024 * 1024;
-// A feed has one worker, and two during an update; more would be leftovers of a broken node.
-const podsMax = 8;
+// 16 shards with an owner, a standby, and one more each during an update; more would be leftovers of broken nodes.
+const podsMax = 64;
 
 /** @param port of every worker; another one than the usual only in tests */
 export function createWorkerReader(port = workerPort): WorkerReader {
@@ -26,7 +26,7 @@ export function createWorkerReader(port = workerPort): WorkerReader {
   async function readOne(pod: Pod): Promise<WorkerReport> {
     const address = pod.status?.podIP ?? '';
     const host = address.includes(':') ? `[${address}]` : address;
-    const report = { pod: pod.metadata.name, ready: isReady(pod) };
+    const report = { pod: pod.metadata.name, shard: shardOf(pod), ready: isReady(pod) };
     try {
       const signal = AbortSignal.timeout(requestMsMax);
       const { statusCode, body } = await request(`http://${host}:${port}/status`, { dispatcher: agent, signal });

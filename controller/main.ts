@@ -67,15 +67,16 @@ async function run(config: ControllerConfig, schemas: Schemas, log: Logger): Pro
   const watches = createWatches(watching);
   const topics = createTopicsTarget(log);
   const workerReader = createWorkerReader();
+  const cache = cacheOf(watches);
   const parts: Parts = {
     config,
     schemas,
-    cache: cacheOf(watches),
+    cache,
     writer: createWriter(transport),
     targets: {
       topics,
       subjects: createSubjectsTarget(),
-      workers: createWorkersTarget({ transport, cached: watches.deployments.get, fieldManager }),
+      workers: createWorkersTarget({ transport, cached: cache.workload, fieldManager }),
     },
     workers: workerReader,
     memory: new Map(),
@@ -86,7 +87,7 @@ async function run(config: ControllerConfig, schemas: Schemas, log: Logger): Pro
     random: Math.random,
   };
   let isSynced = false;
-  const notReady = () => (isSynced ? null : 'feeds, deployments and pods are not listed yet');
+  const notReady = () => (isSynced ? null : 'feeds and what was made for them are not listed yet');
   const server = await serveHttp(config.httpPort, { notReady, metrics: registry });
   const watchesEnded = watches.run(signal);
   log.info({ port: server.port, namespace: config.watchNamespace ?? 'all' }, 'started');

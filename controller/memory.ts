@@ -14,6 +14,10 @@ export interface FeedMemory {
   unreadyCount: number;
   /** When live figures may be written again. */
   liveDueMs: number;
+  /** When shards were first seen that are not wanted any more. */
+  surplusSinceMs: number | null;
+  /** When the workers of a shard were first heard, and none of them wrote; by shard. */
+  ownerlessSinceMs: ReadonlyMap<number, number>;
   /** When the deletion was first seen. */
   deletedMs: number | null;
 }
@@ -27,7 +31,17 @@ export function recall(memory: Memory, key: string, feed: ExchangeFeed): FeedMem
   const known = memory.get(key);
   if (known?.uid === uid && known.generation === generation) return known;
   const { status, liveDueMs } = known?.uid === uid ? known : { status: feed.status ?? {}, liveDueMs: 0 };
-  const fresh: FeedMemory = { uid, generation, verified: null, status, unreadyCount: 0, liveDueMs, deletedMs: null };
+  const fresh: FeedMemory = {
+    uid,
+    generation,
+    verified: null,
+    status,
+    unreadyCount: 0,
+    liveDueMs,
+    surplusSinceMs: null,
+    ownerlessSinceMs: new Map(),
+    deletedMs: null,
+  };
   memory.set(key, fresh);
   return fresh;
 }

@@ -26,13 +26,19 @@ export const permissions: Permission[] = [
     apiGroup: 'feeds.k2.dev',
     resource: 'exchangefeeds/finalizers',
     verbs: ['update'],
-    why: 'Deployments name their feed as owner, blockOwnerDeletion; OwnerReferencesPermissionEnforcement asks for it.',
+    why: 'Its children name their feed as owner, blockOwnerDeletion; OwnerReferencesPermissionEnforcement asks for it.',
   },
   {
     apiGroup: 'apps',
     resource: 'deployments',
     verbs: ['list', 'watch', 'create', 'patch', 'delete'],
-    why: 'The workers: server-side apply is patch, and create the first time; delete when a feed ends.',
+    why: 'The workers: server-side apply is patch, and create the first time; delete when a shard or a feed ends.',
+  },
+  {
+    apiGroup: 'policy',
+    resource: 'poddisruptionbudgets',
+    verbs: ['list', 'watch', 'create', 'patch', 'delete'],
+    why: 'One for each shard with a standby, the same way; delete when the standbys go.',
   },
   {
     apiGroup: '',

@@ -2,16 +2,16 @@
 // with a reason: no action ever removes a partition, a topic, a subject or a schema version.
 
 import { covers } from './covers.ts';
-import type { Desired, Subject, Topic } from './desired.ts';
+import type { Desired, DesiredWorkload, Subject, Topic } from './desired.ts';
 import { TargetError } from './errors.ts';
-import type { Deployment } from './workload.ts';
+import { type Deployment, isEnding, isRolledOut, type PodDisruptionBudget, type Workload } from './workload.ts';
 
 export interface ObservedTopic {
   partitions: number;
   /** Of the partition that has the fewest replicas. */
   replicationFactor: number;
-  /** -1: for ever. */
-  retentionMs: number;
+  /** Of what is desired; absent: the broker does not know such a setting. */
+  config: Readonly<Record<string, string>>;
 }
 
 /** By name; absent: it does not exist. */
@@ -22,15 +22,21 @@ export type ObservedSubjects = ReadonlyMap<string, number>;
 export interface Observed {
   topics: ObservedTopics | TargetError;
   subjects: ObservedSubjects | TargetError;
-  deployment: Deployment | null;
+  workload: Workload;
+  /** Since when, in milliseconds, there have been shards that are not wanted any more; 0: there are none. */
+  surplusMs: number;
 }
+
+// A worker whose image must be pulled first is there by then. Shards that wait for a symbol write nothing meanwhile, so
+// one that cannot start must not hold up the others for ever.
+export const surplusMsMax = 60_000;
 
 export type TopicAction =
   | { target: 'topics'; kind: 'create'; topics: Topic[] }
   | { target: 'topics'; kind: 'grow'; topics: Topic[] }
-  | { target: 'topics'; kind: 'set-retention'; topics: Topic[] };
+  | { target: 'topics'; kind: 'configure'; topics: Topic[] };
 export type SubjectAction = { target: 'subjects'; kind: 'register'; subjects: Subject[] };
-export type WorkersAction = { target: 'workers'; kind: 'apply'; deployment: Deployment };
+export type WorkersAction = { target: 'workers'; kind: 'apply' | 'remove'; object: Deployment | PodDisruptionBudget };
 export type Action = TopicAction | SubjectAction | WorkersAction;
 
 export interface Plan {
@@ -44,7 +50,7 @@ export function plan(desired: Desired, observed: Observed): Plan {
   const topics = planTopics(desired.topics, observed.topics);
   const subjects = planSubjects(desired.subjects, observed.subjects);
   const refusals = [...topics.refusals, ...subjects.refusals];
-  const workers = refusals.length === 0 ? planWorkers(desired.deployment, observed.deployment) : [];
+  const workers = refusals.length === 0 ? planWorkers(desired.workload, observed) : [];
   return { actions: [...topics.actions, ...subjects.actions, ...workers], refusals };
 }
 
@@ -55,18 +61,25 @@ function planTopics(desired: Topic[], observed: ObservedTopics | TargetError): P
   const actions: TopicAction[] = [];
   const create = desired.filter((topic) => !observed.has(topic.name));
   const grow = desired.filter((topic) => topic.partitions > (observed.get(topic.name)?.partitions ?? topic.partitions));
-  const retain = desired.filter(
-    (topic) => topic.retentionMs !== (observed.get(topic.name)?.retentionMs ?? topic.retentionMs),
-  );
+  const configure = desired.filter((topic) => differs(topic.config, observed.get(topic.name)?.config));
   if (create.length > 0) actions.push({ target: 'topics', kind: 'create', topics: create });
   if (grow.length > 0) actions.push({ target: 'topics', kind: 'grow', topics: grow });
-  if (retain.length > 0) actions.push({ target: 'topics', kind: 'set-retention', topics: retain });
+  if (configure.length > 0) actions.push({ target: 'topics', kind: 'configure', topics: configure });
   return { actions, refusals: [] };
+}
+
+function differs(desired: Topic['config'], observed: ObservedTopic['config'] = desired): boolean {
+  return Object.entries(desired).some(([name, value]) => (observed[name] ?? value) !== value);
 }
 
 function refuseTopic(desired: Topic, observed: ObservedTopic | undefined): TargetError[] {
   if (observed === undefined) return [];
   const { name, partitions, replicationFactor } = desired;
+  if (desired.use === 'cursors') {
+    if (observed.partitions === partitions) return [];
+    const seen = `topic ${name} has ${observed.partitions} partitions, and cursors need one order, that of 1 partition`;
+    return [new TargetError('CursorTopicRefused', seen)];
+  }
   if (observed.partitions > partitions) {
     const seen = `topic ${name} has ${observed.partitions} partitions, topics.partitions is ${partitions}`;
     return [new TargetError('PartitionShrinkRefused', `${seen}, and Kafka cannot remove any`)];
@@ -86,7 +99,46 @@ function planSubjects(desired: Subject[], observed: ObservedSubjects | TargetErr
   return { actions: [{ target: 'subjects', kind: 'register', subjects: missing }], refusals: [] };
 }
 
-function planWorkers(desired: Deployment, observed: Deployment | null): WorkersAction[] {
-  if (observed !== null && covers(observed, desired)) return [];
-  return [{ target: 'workers', kind: 'apply', deployment: desired }];
+/**
+ * Shards that are not wanted any more go last: they write the symbols that move until the workers that take these are
+ * ready, which by then read them and only wait for the release.
+ */
+function planWorkers(desired: DesiredWorkload, { workload, surplusMs }: Observed): WorkersAction[] {
+  const deployments = desired.deployments.filter((deployment) => needsApply(deployment, workload.deployments));
+  const budgets = desired.budgets.filter((budget) => needsApply(budget, workload.budgets));
+  const areMoved = desired.deployments.every(({ metadata: { name } }) =>
+    workload.deployments.some((it) => it.metadata.name === name && !isEnding(it) && isRolledOut(it)),
+  );
+  const mayRemove = (deployments.length === 0 && areMoved) || surplusMs >= surplusMsMax;
+  const removed = [
+    ...(mayRemove ? surplusOf(desired, desired.deployments, workload.deployments) : []),
+    ...surplusOf(desired, desired.budgets, workload.budgets),
+  ];
+  return [
+    ...[...deployments, ...budgets].map((object) => ({ target: 'workers', kind: 'apply', object }) as const),
+    ...removed.map((object) => ({ target: 'workers', kind: 'remove', object }) as const),
+  ];
+}
+
+type WorkloadObject = Deployment | PodDisruptionBudget;
+
+/** One that is on its way out is made anew once it is gone. */
+function needsApply(desired: WorkloadObject, observed: readonly WorkloadObject[]): boolean {
+  const stored = observed.find(({ metadata }) => metadata.name === desired.metadata.name);
+  return stored === undefined || (!isEnding(stored) && !covers(stored, desired));
+}
+
+/** What the feed owns and does not want any more; what others made under the feed's label is not ours to remove. */
+export function surplusOf<T extends WorkloadObject>(
+  { feedUid }: DesiredWorkload,
+  desired: readonly T[],
+  observed: readonly T[],
+): T[] {
+  const names = new Set(desired.map(({ metadata }) => metadata.name));
+  return observed.filter(
+    (object) =>
+      !names.has(object.metadata.name) &&
+      !isEnding(object) &&
+      object.metadata.ownerReferences?.some(({ uid }) => uid === feedUid) === true,
+  );
 }

@@ -11,19 +11,20 @@ import type { WorkerReader } from './feeds.ts';
 import type { Outcome } from './kube/workers.ts';
 import { type FeedMemory, type Memory, recall } from './memory.ts';
 import type { ControllerMetrics } from './metrics.ts';
-import { type Action, type Observed, plan } from './plan.ts';
+import { type Action, type Observed, plan, surplusOf } from './plan.ts';
 import { describe, type Seen } from './status.ts';
+import { hear, ownerlessShards, type ShardReport } from './streaming.ts';
 import type { SubjectsTarget } from './targets/subjects.ts';
 import type { TopicsTarget } from './targets/topics.ts';
 import type { WorkersTarget } from './targets/workers.ts';
-import type { Deployment, Pod } from './workload.ts';
+import { type Deployment, isEnding, type Pod, type Workload } from './workload.ts';
 
 export const finalizer = 'feeds.k2.dev/workers';
 
 /** What the watches last saw; keys are `namespace/name` of the feed. */
 export interface Cache {
   feed(key: string): ExchangeFeed | null;
-  deployment(key: string): Deployment | null;
+  workload(key: string): Workload;
   pods(key: string): Pod[];
 }
 
@@ -64,6 +65,8 @@ const driftJitter = 0.2;
 const liveMs = 30_000;
 // A worker that has just begun has no rate to tell yet.
 const settleMs = 5_000;
+// An owner that is silent is taken over from after 15 s, and that takes a few more: longer is no hand-over.
+const ownerlessMsMax = 30_000;
 // Deleting a worker takes as long as its drain, 30 s at most; a node that is gone must not keep a feed for ever.
 const deletionMsMax = 60_000;
 const deletionPollMs = 1_000;
@@ -78,12 +81,15 @@ export async function reconcile(key: string, parts: Parts): Promise<Outcome> {
   if (feed.metadata.deletionTimestamp !== undefined) return remove(key, feed, memory, parts);
 
   const desired = accept(feed, parts);
-  if (desired instanceof TargetError) return conclude(key, { ...unseen, feed, failures: [desired] }, memory, parts);
+  if (desired instanceof TargetError) {
+    const { deployments } = parts.cache.workload(key);
+    return conclude(key, { ...unseen, feed, deployments, failures: [desired] }, memory, parts);
+  }
   await parts.writer.setFinalizer(feed, true);
   const observed = await observe(desired, memory, parts);
   const { actions, refusals } = plan(desired, observed);
-  const failures = [...refusals, ...(await apply(key, desired, actions, parts))];
-  const reached = await verify(desired, observed, actions, failures, memory, parts);
+  const { done, failures } = await apply(key, desired, actions, parts);
+  const reached = await verify(desired, observed, done, [...refusals, ...failures], memory, parts);
   return conclude(key, { feed, desired, ...reached }, memory, parts);
 }
 
@@ -100,19 +106,24 @@ function accept(feed: ExchangeFeed, { config, schemas }: Parts): Desired | Targe
   }
 }
 
-async function observe(desired: Desired, { verified }: FeedMemory, { targets, nowMs }: Parts): Promise<Observed> {
-  const deployment = await targets.workers.observe(desired.deployment);
-  if (verified !== null && nowMs() < verified.untilMs) return { ...verified, deployment };
+async function observe(desired: Desired, memory: FeedMemory, { targets, nowMs }: Parts): Promise<Observed> {
+  const workload = await targets.workers.observe(desired.workload);
+  const hasSurplus = surplusOf(desired.workload, desired.workload.deployments, workload.deployments).length > 0;
+  memory.surplusSinceMs = hasSurplus ? (memory.surplusSinceMs ?? nowMs()) : null;
+  const surplusMs = memory.surplusSinceMs === null ? 0 : nowMs() - memory.surplusSinceMs;
+  const { verified } = memory;
+  if (verified !== null && nowMs() < verified.untilMs) return { ...verified, workload, surplusMs };
   const [topics, subjects] = await Promise.all([
     orFailure(targets.topics.observe(desired)),
     orFailure(targets.subjects.observe(desired)),
   ]);
-  return { topics, subjects, deployment };
+  return { topics, subjects, workload, surplusMs };
 }
 
 /** In order; after a failure the workers are left as they are. */
-async function apply(key: string, desired: Desired, actions: Action[], parts: Parts): Promise<TargetError[]> {
+async function apply(key: string, desired: Desired, actions: Action[], parts: Parts) {
   const failures: TargetError[] = [];
+  const done: Action[] = [];
   for (const action of actions) {
     const { target, kind } = action;
     if (target === 'workers' && failures.length > 0) break;
@@ -120,11 +131,12 @@ async function apply(key: string, desired: Desired, actions: Action[], parts: Pa
     if (failure instanceof TargetError) {
       failures.push(failure);
     } else {
+      done.push(action);
       parts.log.info({ feed: key, target, kind }, 'applied');
       parts.metrics.actions.inc({ target, kind });
     }
   }
-  return failures;
+  return { done, failures };
 }
 
 function applyOne(desired: Desired, action: Action, targets: Parts['targets']): Promise<void> {
@@ -134,27 +146,26 @@ function applyOne(desired: Desired, action: Action, targets: Parts['targets']): 
     case 'subjects':
       return targets.subjects.apply(desired, action);
     case 'workers':
-      return targets.workers.apply(desired.deployment, action);
+      return targets.workers.apply(desired.workload, action);
   }
 }
 
-type Reached = Pick<Seen, 'topics' | 'subjects' | 'deployment' | 'failures'>;
+type Reached = Pick<Seen, 'topics' | 'subjects' | 'deployments' | 'failures'>;
 
 /** Looks again at what was changed outside, and remembers topics and subjects once they are right. */
 async function verify(
   desired: Desired,
   observed: Observed,
-  actions: Action[],
+  done: Action[],
   failures: TargetError[],
   memory: FeedMemory,
   { targets, nowMs, random }: Parts,
 ): Promise<Reached> {
-  const changed = (target: Action['target']) => actions.some((action) => action.target === target);
+  const changed = (target: Action['target']) => done.some((action) => action.target === target);
   const [topics, subjects] = await Promise.all([
     changed('topics') ? orFailure(targets.topics.observe(desired)) : observed.topics,
     changed('subjects') ? orFailure(targets.subjects.observe(desired)) : observed.subjects,
   ]);
-  const deployment = observed.deployment ?? (changed('workers') && failures.length === 0 ? desired.deployment : null);
   // What could not be observed before is among the failures already; what went away just now is not.
   const isNew = (it: unknown): it is TargetError => it instanceof TargetError && !failures.includes(it);
   const all = [...failures, ...[topics, subjects].filter(isNew)];
@@ -167,16 +178,29 @@ async function verify(
     const untilMs = nowMs() + driftMs * (1 + driftJitter * (random() - 0.5));
     memory.verified = { topics: known.topics, subjects: known.subjects, untilMs };
   }
-  return { ...known, deployment, failures: all };
+  return { ...known, deployments: deploymentsAfter(observed.workload, done), failures: all };
 }
 
-const unseen = { desired: null, topics: null, subjects: null, deployment: null };
+/** As the watch will show them: one that was just applied is not rolled out, whatever its status said before. */
+function deploymentsAfter({ deployments }: Workload, done: Action[]): Deployment[] {
+  const after = new Map(deployments.map((deployment) => [deployment.metadata.name, deployment]));
+  for (const action of done) {
+    if (action.target !== 'workers' || action.kind !== 'apply' || action.object.kind !== 'Deployment') continue;
+    const { name } = action.object.metadata;
+    const stored = after.get(name);
+    const metadata = { ...action.object.metadata, generation: (stored?.metadata.generation ?? 0) + 1 };
+    after.set(name, { ...action.object, metadata, ...(stored?.status && { status: stored.status }) });
+  }
+  return [...after.values()];
+}
+
+const unseen = { desired: null, topics: null, subjects: null };
 
 /** Nothing writes any more when the feed is gone; topics and subjects stay. */
 async function remove(key: string, feed: ExchangeFeed, memory: FeedMemory, parts: Parts): Promise<Outcome> {
   if (!feed.metadata.finalizers?.includes(finalizer)) return 'done';
-  const deployment = parts.cache.deployment(key);
-  const isGone = deployment === null && parts.cache.pods(key).length === 0;
+  const { deployments } = parts.cache.workload(key);
+  const isGone = deployments.length === 0 && parts.cache.pods(key).length === 0;
   memory.deletedMs ??= parts.nowMs();
   const isOverdue = parts.nowMs() - memory.deletedMs >= deletionMsMax;
   if (isGone || isOverdue) {
@@ -184,13 +208,12 @@ async function remove(key: string, feed: ExchangeFeed, memory: FeedMemory, parts
     await parts.writer.setFinalizer(feed, false);
     return 'done';
   }
-  if (deployment !== null && deployment.metadata.deletionTimestamp === undefined) {
-    await parts.targets.workers.remove(deployment);
-  }
+  // Budgets hold up no deletion, and the cluster collects them with the feed.
+  await Promise.all(deployments.filter((it) => !isEnding(it)).map((it) => parts.targets.workers.remove(it)));
   const failures = [
     new TargetError('Deleting', 'The feed is deleted once its workers have ended; topics and subjects stay'),
   ];
-  await conclude(key, { ...unseen, feed, deployment, failures }, memory, parts);
+  await conclude(key, { ...unseen, feed, deployments, failures }, memory, parts);
   return { requeueAfterMs: deletionPollMs };
 }
 
@@ -202,11 +225,12 @@ async function conclude(
   parts: Parts,
 ): Promise<Outcome> {
   const pods = parts.cache.pods(key);
-  const reports = await parts.workers.read(pods);
+  const reports = hear(await parts.workers.read(pods));
+  const ownerless = ownerlessFor(reports, seen.feed, memory, parts);
   for (const { reason } of seen.failures) parts.metrics.failures.inc({ reason });
   const liveDue = parts.nowMs() >= memory.liveDueMs;
   const previous = memory.status;
-  const status = describe({ ...seen, pods, reports, previous, nowMs: parts.wallClockMs(), liveDue });
+  const status = describe({ ...seen, pods, reports, ownerless, previous, nowMs: parts.wallClockMs(), liveDue });
   if (!isDeepStrictEqual(status, previous)) {
     await parts.writer.applyStatus(seen.feed, status);
     memory.status = status;
@@ -222,6 +246,14 @@ async function conclude(
   if (before?.status === 'True') return { requeueAfterMs: readyMs };
   memory.liveDueMs = parts.nowMs() + settleMs;
   return { requeueAfterMs: settleMs };
+}
+
+/** Shards that nobody has written for too long, counted from when that was first seen. */
+function ownerlessFor(reports: ShardReport[], feed: ExchangeFeed, memory: FeedMemory, { nowMs }: Parts): number[] {
+  const shards = ownerlessShards(reports, feed.spec.shards);
+  const sinceMs = new Map(shards.map((shard) => [shard, memory.ownerlessSinceMs.get(shard) ?? nowMs()]));
+  memory.ownerlessSinceMs = sinceMs;
+  return [...sinceMs].filter(([, startMs]) => nowMs() - startMs >= ownerlessMsMax).map(([shard]) => shard);
 }
 
 function unreadyLookMs(failures: TargetError[], { unreadyCount }: FeedMemory, { random }: Parts): number {

@@ -11,9 +11,9 @@ import { type Completeness, judgeCompleteness } from './completeness.ts';
 import type { Desired } from './desired.ts';
 import { classOf, conditionOf, type Finding, type Reason, sentence, type TargetError } from './errors.ts';
 import type { ObservedSubjects, ObservedTopics } from './plan.ts';
-import { hear, judgeStreaming, type Streaming, type WorkerReport } from './streaming.ts';
-import { judgeWorkers } from './workers.ts';
-import type { Deployment, Pod } from './workload.ts';
+import { judgeStreaming, type ShardReport, type Streaming } from './streaming.ts';
+import { countWorkers, judgeWorkers } from './workers.ts';
+import { type Deployment, feedLabel, isEnding, type Pod } from './workload.ts';
 
 export interface Seen {
   feed: ExchangeFeed;
@@ -26,9 +26,12 @@ export interface Seen {
   subjects: ObservedSubjects | null;
   /** What stood in the way, at most one for each condition counts. */
   failures: TargetError[];
-  deployment: Deployment | null;
+  /** All that the feed has, those of shards on their way out included. */
+  deployments: Deployment[];
   pods: Pod[];
-  reports: WorkerReport[];
+  reports: ShardReport[];
+  /** Shards that have had no owner for too long. */
+  ownerless: readonly number[];
   /** Wall clock, milliseconds since 1970. */
   nowMs: number;
   /** Whether live figures may be written; they are in any case when Ready flips. */
@@ -37,21 +40,25 @@ export interface Seen {
 
 export function describe(seen: Seen): ExchangeFeedStatus {
   const { feed, previous } = seen;
-  const streaming = judgeStreaming(feed.spec.symbols, seen.reports, seen.pods.length);
-  const completeness = judgeCompleteness(feed.spec.symbols, hear(seen.reports).statuses);
+  const { symbols, shards } = feed.spec;
+  const isReady = (status: ExchangeFeedStatus) =>
+    status.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
+  const wasReady = isReady(previous);
+  const streaming = judgeStreaming({ ...seen, symbols, shards, wasReady, podCount: seen.pods.length });
+  const owners = seen.reports.flatMap((report) => report.owners ?? []);
+  const completeness = judgeCompleteness(symbols, owners);
   const conditions = conditionsOf(seen, streaming, completeness);
-  const ready = (status: ExchangeFeedStatus) => status.conditions?.find(({ type }) => type === 'Ready')?.status;
-  const refreshLive = seen.liveDue || previous.live === undefined || ready(previous) !== ready({ conditions });
+  const refreshLive = seen.liveDue || previous.live === undefined || wasReady !== isReady({ conditions });
   const live = refreshLive ? liveOf(streaming, completeness, previous.live) : previous.live;
   const topics = topicsOf(seen) ?? previous.topics;
-  const wanted = seen.deployment?.spec.replicas ?? 1;
-  // During an update old and new workers are ready together.
-  const readyWorkers = Math.min(seen.deployment?.status?.readyReplicas ?? 0, wanted);
+  const ready = countWorkers(standing(seen), 'readyReplicas').available;
   return {
     observedGeneration: feed.metadata.generation,
     conditions,
-    symbols: feed.spec.symbols.length,
-    workers: `${readyWorkers}/${wanted}`,
+    symbols: symbols.length,
+    workers: `${ready}/${shards * (1 + feed.spec.standbys)}`,
+    shards: seen.deployments.length,
+    selector: `${feedLabel}=${feed.metadata.name}`,
     ...(topics && { topics }),
     ...(streaming.refused.length > 0 && { refusedSymbols: streaming.refused }),
     ...(live && { live }),
@@ -62,7 +69,8 @@ function conditionsOf(seen: Seen, streaming: Streaming, completeness: Completene
   const findings: Record<ConditionType, Finding> = {
     TopicsReady: judgeTopics(seen),
     SubjectsReady: judgeSubjects(seen),
-    WorkersAvailable: failureOf(seen, 'WorkersAvailable') ?? judgeWorkers(seen.deployment, seen.pods),
+    WorkersAvailable:
+      failureOf(seen, 'WorkersAvailable') ?? judgeWorkers(seen.feed.spec.shards, standing(seen), seen.pods),
     Streaming: streaming.finding,
     DataComplete: completeness.finding,
     Ready: { reason: 'FeedReady', seen: '' },
@@ -70,6 +78,13 @@ function conditionsOf(seen: Seen, streaming: Streaming, completeness: Completene
   const blocking = conditionTypes.map((type) => findings[type]).find(({ reason }) => classOf(reason) !== 'healthy');
   findings.Ready = failureOf(seen, 'Ready') ?? blocking ?? { reason: 'FeedReady', seen: summary(seen) };
   return conditionTypes.map((type) => toCondition(type, findings[type], seen));
+}
+
+/** The Deployments that should stay; of a feed that is not accepted, or is being deleted, all. */
+function standing({ desired, deployments }: Seen): Deployment[] {
+  if (desired === null) return deployments;
+  const names = desired.workload.deployments.map(({ metadata }) => metadata.name);
+  return deployments.filter((it) => names.includes(it.metadata.name) && !isEnding(it));
 }
 
 function summary({ feed, desired }: Seen): string {

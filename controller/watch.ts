@@ -1,23 +1,34 @@
-// What is watched: feeds, and the Deployments and Pods made for them. Any change leads to the feed's key in the queue.
+// What is watched: feeds, and the Deployments, budgets and Pods made for them. Any change puts the feed's key into the
+// queue.
 import { isDeepStrictEqual } from 'node:util';
 import { type ExchangeFeed, group, plural, version } from '../api/exchange-feed.ts';
 import type { Logger } from '../runtime/log.ts';
-import { deploymentName } from './deployment.ts';
 import { systemClock } from './kube/clock.ts';
 import type { KubeMetrics } from './kube/metrics.ts';
-import { type KubeObject, type Resource, resourcePath, splitKey } from './kube/object.ts';
+import { type KubeObject, type Resource, resourcePath } from './kube/object.ts';
 import { createReflector, type Reflector, type ReflectorOptions } from './kube/reflector.ts';
 import type { Transport } from './kube/transport.ts';
 import type { Cache } from './reconcile.ts';
-import { type Deployment, deployments, feedKeyOf, managedBy, managedByLabel, type Pod, pods } from './workload.ts';
+import {
+  budgets,
+  type Deployment,
+  deployments,
+  feedKeyOf,
+  managedBy,
+  managedByLabel,
+  type Pod,
+  type PodDisruptionBudget,
+  pods,
+} from './workload.ts';
 
 export const feeds: Resource = { group, version, plural };
 
 export interface Watches {
   feeds: Reflector<ExchangeFeed>;
   deployments: Reflector<Deployment>;
+  budgets: Reflector<PodDisruptionBudget>;
   pods: Reflector<Pod>;
-  /** Every feed, Deployment and Pod was listed once. */
+  /** All of them were listed once. */
   synced: Promise<unknown>;
   /** Resolves after `signal` was aborted. */
   run(signal: AbortSignal): Promise<unknown>;
@@ -61,6 +72,7 @@ export function createWatches({ namespace, onKey, ...shared }: WatchesOptions): 
       },
     }),
     deployments: watch<Deployment>(deployments, ours),
+    budgets: watch<PodDisruptionBudget>(budgets, ours),
     pods: watch<Pod>(pods, ours),
   };
   const all = Object.values(watches);
@@ -84,13 +96,14 @@ export function needsReconcile(previous: ExchangeFeed | null, current: ExchangeF
 }
 
 /** What the watches last saw of one feed. */
-export function cacheOf({ feeds, deployments, pods }: Watches): Cache {
+export function cacheOf({ feeds, deployments, budgets, pods }: Watches): Cache {
+  const ofFeed = <T extends KubeObject>(objects: T[], key: string) => objects.filter((it) => feedKeyOf(it) === key);
   return {
     feed: feeds.get,
-    deployment: (key) => {
-      const { namespace, name } = splitKey(key);
-      return deployments.get(`${namespace}/${deploymentName({ metadata: { name } })}`);
-    },
-    pods: (key) => pods.list().filter((pod) => feedKeyOf(pod) === key),
+    workload: (key) => ({
+      deployments: ofFeed(deployments.list(), key),
+      budgets: ofFeed(budgets.list(), key),
+    }),
+    pods: (key) => ofFeed(pods.list(), key),
   };
 }

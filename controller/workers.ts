@@ -1,22 +1,36 @@
-// What Deployment and Pods say about the workers, in the words of whoever stands in the way. Pure.
+// What Deployments and Pods say about the workers, in the words of whoever stands in the way. Pure.
 import type { Finding } from './errors.ts';
-import type { Deployment, Pod, WorkloadCondition } from './workload.ts';
+import { type Deployment, isRolledOut, type Pod, shardOf, type WorkloadCondition } from './workload.ts';
 
 const imageReasons = ['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull', 'ImageInspectError'];
 const startReasons = ['CrashLoopBackOff', 'CreateContainerConfigError', 'CreateContainerError', 'RunContainerError'];
 
-export function judgeWorkers(deployment: Deployment | null, pods: Pod[]): Finding {
-  if (deployment === null) return { reason: 'WorkersPending', seen: 'There are no workers yet' };
-  const { replicas } = deployment.spec;
-  const { observedGeneration = 0, updatedReplicas = 0, availableReplicas = 0, conditions } = deployment.status ?? {};
-  const isCurrent = observedGeneration >= (deployment.metadata.generation ?? 0);
-  if (isCurrent && updatedReplicas >= replicas && availableReplicas >= replicas) {
-    return { reason: 'AllWorkersAvailable', seen: `${availableReplicas} of ${replicas} workers are available` };
-  }
-  const failure = find(conditions, 'ReplicaFailure', 'True');
+/**
+ * @param shards how many there should be
+ * @param present Deployments of those that there are
+ */
+export function judgeWorkers(shards: number, present: Deployment[], pods: Pod[]): Finding {
+  if (present.length === 0) return { reason: 'WorkersPending', seen: 'There are no workers yet' };
+  const { available, replicas } = countWorkers(present, 'availableReplicas');
+  const seen = `${available} of ${replicas} workers are available`;
+  const unfinished = present.filter((it) => !isRolledOut(it));
+  const failure = unfinished.map(({ status }) => find(status?.conditions, 'ReplicaFailure', 'True')).find(Boolean);
   if (failure) return { reason: 'WorkersRefused', seen: failure.message ?? 'The API server refuses the pod' };
-  const trouble = pods.map(troubleOf).find((finding) => finding !== null);
-  return trouble ?? { reason: 'WorkersStarting', seen: `${availableReplicas} of ${replicas} workers are available` };
+  const unready = unfinished.map(shardOf);
+  const troubles = pods.filter((pod) => unready.includes(shardOf(pod))).map(troubleOf);
+  const trouble = troubles.find((finding) => finding !== null);
+  if (trouble) return trouble;
+  if (present.length < shards) {
+    return { reason: 'WorkersPending', seen: `${present.length} of ${shards} shards have workers` };
+  }
+  return { reason: unfinished.length === 0 ? 'AllWorkersAvailable' : 'WorkersStarting', seen };
+}
+
+/** During an update old and new workers count together, so each shard counts for no more than it should have. */
+export function countWorkers(deployments: Deployment[], which: 'availableReplicas' | 'readyReplicas') {
+  const counts = deployments.map(({ spec, status }) => Math.min(status?.[which] ?? 0, spec.replicas));
+  const sum = (numbers: number[]) => numbers.reduce((total, count) => total + count, 0);
+  return { available: sum(counts), replicas: sum(deployments.map(({ spec }) => spec.replicas)) };
 }
 
 /** Why a pod does not get ready; null: it may just need time. */

@@ -1,7 +1,8 @@
-// The parts of Deployments and Pods that the controller writes or reads; the API server knows more.
+// The parts of Deployments, budgets and Pods that the controller writes or reads; the API server knows more.
 import type { KubeObject } from './kube/object.ts';
 
 export const deployments = { group: 'apps', version: 'v1', plural: 'deployments' };
+export const budgets = { group: 'policy', version: 'v1', plural: 'poddisruptionbudgets' };
 export const pods = { group: '', version: 'v1', plural: 'pods' };
 
 /** On everything the controller makes: what it watches, and nothing else of its kind. */
@@ -23,6 +24,7 @@ export interface WorkloadCondition {
 }
 
 export interface Deployment extends KubeObject {
+  kind: 'Deployment';
   spec: { replicas: number; selector: unknown; template: unknown } & Record<string, unknown>;
   status?: {
     observedGeneration?: number;
@@ -32,6 +34,17 @@ export interface Deployment extends KubeObject {
     availableReplicas?: number;
     conditions?: WorkloadCondition[];
   };
+}
+
+export interface PodDisruptionBudget extends KubeObject {
+  kind: 'PodDisruptionBudget';
+  spec: Record<string, unknown>;
+}
+
+/** What runs for one feed: a Deployment for each shard, and a budget where one is wanted. */
+export interface Workload {
+  deployments: Deployment[];
+  budgets: PodDisruptionBudget[];
 }
 
 interface ContainerState {
@@ -55,10 +68,23 @@ export interface Pod extends KubeObject {
 
 export function isReady(pod: Pod): boolean {
   const ready = pod.status?.conditions?.find((condition) => condition.type === 'Ready');
-  return ready?.status === 'True' && pod.metadata.deletionTimestamp === undefined;
+  return ready?.status === 'True' && !isEnding(pod);
 }
 
-/** The key of the feed that a Deployment or Pod belongs to; null: none. */
+/** As its label says; NaN without one, so that it is no shard's. */
+export const shardOf = ({ metadata }: KubeObject): number => Number(metadata.labels?.[shardLabel] ?? Number.NaN);
+
+/** On its way out: it still runs, and comes back under this name only once it is gone. */
+export const isEnding = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp !== undefined;
+
+/** Every replica is of the newest configuration and available; replicas of an older one may still end. */
+export function isRolledOut({ metadata, spec: { replicas }, status = {} }: Deployment): boolean {
+  const { observedGeneration = 0, updatedReplicas = 0, availableReplicas = 0 } = status;
+  const isCurrent = observedGeneration >= (metadata.generation ?? 0);
+  return isCurrent && updatedReplicas >= replicas && availableReplicas >= replicas;
+}
+
+/** The key of the feed that a Deployment, budget or Pod belongs to; null: none. */
 export function feedKeyOf({ metadata }: KubeObject): string | null {
   const feed = metadata.labels?.[feedLabel];
   return feed === undefined || metadata.namespace === undefined ? null : `${metadata.namespace}/${feed}`;

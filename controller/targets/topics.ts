@@ -1,5 +1,4 @@
-// Topics on a Kafka broker, through kafkajs' admin client: observed, created, grown, their retention set; never
-// deleted.
+// Topics on a Kafka broker, through kafkajs' admin client: observed, created, grown, configured; never deleted.
 import kafkajs, { type Admin } from 'kafkajs';
 import type { Logger } from '../../runtime/log.ts';
 import type { Topic } from '../desired.ts';
@@ -27,7 +26,6 @@ const requestMsMax = 4_000;
 // Leader elections after a topic was created take some 100 ms; longer trouble is for the reconcile's own backoff.
 const retry = { initialRetryTime: 100, maxRetryTime: 500, retries: 3 };
 const connectRetry = { ...retry, retries: 1 };
-const retentionConfig = 'retention.ms';
 // What kafkajs calls a configuration that was set on the topic itself.
 const topicConfigSource = 1;
 
@@ -101,16 +99,16 @@ async function observeTopics(admin: Admin, topics: Topic[]): Promise<ObservedTop
   // One request each, since kafkajs does not say which of several topics is unknown.
   const found = (await Promise.all(topics.map(({ name }) => describeTopic(admin, name)))).filter((it) => it !== null);
   if (found.length === 0) return new Map();
-  const retentions = await describeConfigs(
+  const configs = await describeConfigs(
     admin,
     found.map(({ name }) => name),
   );
   return new Map(
     found.map(({ name, partitions, replicationFactor }): [string, ObservedTopic] => {
-      const retentionMs = Number(
-        retentions.get(name)?.find(({ configName }) => configName === retentionConfig)?.configValue,
-      );
-      return [name, { partitions, replicationFactor, retentionMs }];
+      const wanted = Object.keys(topics.find((topic) => topic.name === name)?.config ?? {});
+      const entries = (configs.get(name) ?? []).filter(({ configName }) => wanted.includes(configName));
+      const config = Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue]));
+      return [name, { partitions, replicationFactor, config }];
     }),
   );
 }
@@ -145,8 +143,8 @@ async function applyAction(admin: Admin, action: TopicAction): Promise<void> {
       await admin.createPartitions({ topicPartitions, timeout: requestMsMax });
       return;
     }
-    case 'set-retention':
-      return setRetention(admin, action.topics);
+    case 'configure':
+      return configureTopics(admin, action.topics);
   }
 }
 
@@ -155,11 +153,11 @@ async function createTopics(admin: Admin, topics: Topic[]): Promise<void> {
     await admin.createTopics({
       timeout: requestMsMax,
       waitForLeaders: true,
-      topics: topics.map(({ name, partitions, replicationFactor, retentionMs }) => ({
+      topics: topics.map(({ name, partitions, replicationFactor, initialConfig, config }) => ({
         topic: name,
         numPartitions: partitions,
         replicationFactor,
-        configEntries: [{ name: retentionConfig, value: String(retentionMs) }],
+        configEntries: entriesOf({ ...initialConfig, ...config }),
       })),
     });
   } catch (error) {
@@ -170,27 +168,23 @@ async function createTopics(admin: Admin, topics: Topic[]): Promise<void> {
 }
 
 /** The only way that kafkajs has replaces all configurations of a topic, so those that others set are sent along. */
-async function setRetention(admin: Admin, topics: Topic[]): Promise<void> {
+async function configureTopics(admin: Admin, topics: Topic[]): Promise<void> {
   const described = await describeConfigs(
     admin,
     topics.map(({ name }) => name),
   );
   await admin.alterConfigs({
     validateOnly: false,
-    resources: topics.map(({ name, retentionMs }) => ({
-      type: ConfigResourceTypes.TOPIC,
-      name,
-      configEntries: [
-        ...(described.get(name) ?? [])
-          .filter(
-            ({ configName, configSource }) => configSource === topicConfigSource && configName !== retentionConfig,
-          )
-          .map(({ configName, configValue }) => ({ name: configName, value: configValue })),
-        { name: retentionConfig, value: String(retentionMs) },
-      ],
-    })),
+    resources: topics.map(({ name, config }) => {
+      const own = (described.get(name) ?? []).filter(({ configSource }) => configSource === topicConfigSource);
+      const present = Object.fromEntries(own.map(({ configName, configValue }) => [configName, configValue]));
+      return { type: ConfigResourceTypes.TOPIC, name, configEntries: entriesOf({ ...present, ...config }) };
+    }),
   });
 }
+
+const entriesOf = (config: Readonly<Record<string, string>>) =>
+  Object.entries(config).map(([name, value]) => ({ name, value }));
 
 const namesOf = (topics: Topic[]): string => topics.map(({ name }) => name).join(', ');
 

@@ -2,7 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { conditionTypes, type ExchangeFeed, group, kind, plural, version } from '../../api/exchange-feed.ts';
+import {
+  conditionTypes,
+  deliveries,
+  type ExchangeFeed,
+  group,
+  kind,
+  plural,
+  version,
+} from '../../api/exchange-feed.ts';
 import { exchanges } from '../../worker/exchanges/index.ts';
 
 interface Schema {
@@ -47,6 +55,9 @@ const full: Full<Pick<ExchangeFeed, 'spec' | 'status'>> = {
   spec: {
     exchange: '',
     symbols: [''],
+    delivery: 'ExactlyOnce',
+    shards: 0,
+    standbys: 0,
     endpoint: { webSocketUrl: '', restUrl: '' },
     kafka: { bootstrapServers: '' },
     schemaRegistry: { url: '' },
@@ -65,6 +76,8 @@ const full: Full<Pick<ExchangeFeed, 'spec' | 'status'>> = {
     ],
     symbols: 0,
     workers: '',
+    shards: 0,
+    selector: '',
     topics: [{ name: '', partitions: 0, subject: '', schemaId: 0 }],
     refusedSymbols: [{ symbol: '', message: '' }],
     live: { tradesPerSecond: 0, lastTradeTime: '', completeness: '', gaps: 0 },
@@ -100,6 +113,17 @@ describe('the CRD', () => {
     expect(root.properties?.spec?.properties?.exchange?.enum).toEqual(Object.keys(exchanges));
   });
 
+  test('knows exactly the deliveries that controller and workers know', () => {
+    expect(root.properties?.spec?.properties?.delivery?.enum).toEqual([...deliveries]);
+  });
+
+  test('is scaled by its shards, with paths that exist', () => {
+    const { specReplicasPath, statusReplicasPath, labelSelectorPath } = served.subresources.scale;
+    const paths = [...spec, ...status].map(([path]) => `.${path}`);
+    for (const path of [specReplicasPath, statusReplicasPath, labelSelectorPath]) expect(paths).toContain(path);
+    expect(specReplicasPath).toBe('.spec.shards');
+  });
+
   test('describes every field in a sentence', () => {
     for (const [path, { description }] of [...spec, ...status]) expect(description, path).toMatch(/^[A-Z0-9].*\.$/);
   });
@@ -128,6 +152,9 @@ describe('the CRD', () => {
       spec.filter(([, it]) => it.default !== undefined).map(([at, it]) => [at, it.default]),
     );
     expect(defaults).toEqual({
+      'spec.delivery': 'ExactlyOnce',
+      'spec.shards': 1,
+      'spec.standbys': 0,
       'spec.topics': {},
       'spec.topics.partitions': 3,
       'spec.topics.replicationFactor': 1,

@@ -73,7 +73,7 @@ describe('a feed', () => {
       seen: 'B: nothing was read yet (and 1 more symbols)',
     });
     expect(judgeCompleteness(['A'], [])).toEqual({
-      finding: { reason: 'ProofPending', seen: 'No worker was heard' },
+      finding: { reason: 'ProofPending', seen: 'No worker that writes was heard' },
       share: null,
       gaps: null,
     });
@@ -92,6 +92,20 @@ describe('a feed', () => {
     const refused = worker({ A: proven, B: gapped(1, open('5', '5')), C: gapped(1, open('5', '5')) });
     for (const entry of refused.symbols) if (entry.symbol === 'B') entry.state = 'refused';
     expect(judgeCompleteness(['A', 'B'], [refused]).finding.reason).toBe('NoTradeMissing');
+  });
+
+  test('waits for its proof while a symbol is on its way from one shard to another', () => {
+    expect(judgeCompleteness(['A', 'B'], [worker({ A: proven })]).finding).toEqual({
+      reason: 'ProofPending',
+      seen: 'B: no worker that writes it was heard',
+    });
+  });
+
+  test('is complete over several shards when each is, and as incomplete as the least complete', () => {
+    const two = [worker({ A: proven }), worker({ B: proven })];
+    expect(judgeCompleteness(['A', 'B'], two)).toMatchObject({ finding: { reason: 'NoTradeMissing' }, share: '100%' });
+    const gapped2 = [worker({ A: proven }), worker({ B: gapped(1, open('5', '5')) }, 99.5)];
+    expect(judgeCompleteness(['A', 'B'], gapped2)).toMatchObject({ finding: { reason: 'GapsOpen' }, share: '99.5%' });
   });
 
   test('has the gaps of each of its workers while an update overlaps', () => {

@@ -1,16 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { parseWorkerConfig } from '../../api/worker-config.ts';
+import { parseWorkerConfig, variables } from '../../api/worker-config.ts';
 import { appliedAnnotation } from '../../controller/deployment.ts';
 import { desire } from '../../controller/desired.ts';
-import type { Deployment } from '../../controller/workload.ts';
+import { type Deployment, feedLabel, shardLabel } from '../../controller/workload.ts';
 import { config, sampleFeed, schemas } from './sample-feed.ts';
 
 interface PodTemplate {
   metadata: { labels: Record<string, string> };
-  spec: { containers: [Record<string, unknown> & { env: { name: string; value: string }[] }] };
+  spec: { containers: [Record<string, unknown> & { env: { name: string; value?: string; valueFrom?: unknown }[] }] };
 }
 
-const deploymentOf = (feed = sampleFeed(), own = config): Deployment => desire(feed, own, schemas).deployment;
+function deploymentOf(feed = sampleFeed(), own = config, shard = 0): Deployment {
+  const deployment = desire(feed, own, schemas).workload.deployments[shard];
+  if (deployment === undefined) throw new Error(`no shard ${shard} is desired`);
+  return deployment;
+}
 const template = (deployment: Deployment) => deployment.spec.template as PodTemplate;
 const container = (deployment: Deployment) => template(deployment).spec.containers[0];
 const environment = (deployment: Deployment) =>
@@ -37,16 +41,70 @@ describe("the workers' Deployment", () => {
     expect(parseWorkerConfig(environment(deploymentOf(feed)))).toEqual({
       exchange: 'binance',
       symbols: ['BTCUSDT', 'ETHUSDT'],
+      delivery: 'ExactlyOnce',
+      feed: 'market-data/binance',
+      shard: 0,
+      instance: undefined,
       bootstrapServers: ['redpanda-0:9092', 'redpanda-1:9092'],
       schemaRegistryUrl: 'http://redpanda:8081',
       topicRaw: 'market.crypto.trades.binance.raw',
       topicNormalized: 'market.crypto.trades.binance',
       topicDeadLetter: 'market.crypto.trades.binance.raw.dlq',
+      topicCursors: 'market.crypto.cursors.binance',
       schemaPath: 'schemas',
       webSocketUrl: 'ws://simulator:8080',
       restUrl: 'http://simulator:8080',
       httpPort: 8080,
       logLevel: 'info',
+    });
+  });
+
+  test("tells the worker its pod's uid, which a restarted container has in common with the one before", () => {
+    const { env } = container(deploymentOf());
+    const { name } = variables.instance;
+    expect(env).toContainEqual({ name, valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } });
+  });
+
+  test('names no topic of cursors to a worker that writes at least once', () => {
+    const environmentOf = environment(deploymentOf(sampleFeed({ delivery: 'AtLeastOnce' })));
+    expect(environmentOf[variables.delivery.name]).toBe('AtLeastOnce');
+    expect(environmentOf).not.toHaveProperty(variables.topicCursors.name);
+  });
+
+  test('gives each shard its own symbols, number, labels and selector', () => {
+    const feed = sampleFeed({ symbols: ['A', 'B', 'C'], shards: 2 });
+    const both = [0, 1].map((shard) => deploymentOf(feed, config, shard));
+    const symbols = both.flatMap((it) => environment(it)[variables.symbols.name]?.split(',') ?? []);
+    expect(symbols.sort()).toEqual(['A', 'B', 'C']);
+    expect(both.map((it) => environment(it)[variables.shard.name])).toEqual(['0', '1']);
+    expect(both.map(({ metadata }) => metadata.labels?.[shardLabel])).toEqual(['0', '1']);
+    expect(both.map(({ spec }) => spec.selector)).toEqual(
+      ['0', '1'].map((shard) => ({ matchLabels: { [feedLabel]: 'binance', [shardLabel]: shard } })),
+    );
+  });
+
+  test('is the same for a shard whose symbols stay when there is another shard', () => {
+    const symbols = Array.from({ length: 12 }, (_, index) => `S${index}`);
+    const [two, three] = [2, 3].map((shards) => desire(sampleFeed({ symbols, shards }), config, schemas).workload);
+    const moved = three?.deployments[2];
+    const taken = (moved && environment(moved)[variables.symbols.name]?.split(',')) ?? [];
+    for (const [shard, before] of (two?.deployments ?? []).entries()) {
+      const own = environment(before)[variables.symbols.name]?.split(',') ?? [];
+      const isTouched = own.some((symbol) => taken.includes(symbol));
+      if (isTouched) expect(three?.deployments[shard]).not.toEqual(before);
+      else expect(three?.deployments[shard]).toEqual(before);
+    }
+    expect(taken.length).toBeGreaterThan(0);
+  });
+
+  test('adds a standby without replacing the worker, on another node if there is one', () => {
+    const standby = deploymentOf(sampleFeed({ standbys: 1 }));
+    expect(standby.spec.replicas).toBe(2);
+    expect(standby.spec.template).toEqual(deploymentOf().spec.template);
+    expect(template(standby).spec).toMatchObject({
+      topologySpreadConstraints: [
+        { topologyKey: 'kubernetes.io/hostname', maxSkew: 1, whenUnsatisfiable: 'ScheduleAnyway' },
+      ],
     });
   });
 
@@ -107,5 +165,17 @@ describe("the workers' Deployment", () => {
     const hash = (deployment: Deployment) => deployment.metadata.annotations?.[appliedAnnotation];
     expect(hash(deploymentOf())).toBe(hash(deploymentOf()));
     expect(hash(deploymentOf())).not.toBe(hash(deploymentOf(sampleFeed({ endpoint: { restUrl: 'http://other' } }))));
+  });
+});
+
+describe("a shard's budget", () => {
+  test('lets a drain end one of its two workers at a time, and one that is not ready at any time', () => {
+    const { budgets, deployments } = desire(sampleFeed({ standbys: 1 }), config, schemas).workload;
+    expect(budgets).toMatchObject([
+      {
+        metadata: { name: 'binance-0', namespace: 'market-data', ownerReferences: [{ uid: 'c0ffee' }] },
+        spec: { maxUnavailable: 1, unhealthyPodEvictionPolicy: 'AlwaysAllow', selector: deployments[0]?.spec.selector },
+      },
+    ]);
   });
 });

@@ -1,24 +1,30 @@
 import { describe, expect, test } from 'vitest';
-import { desire, parseDurationMs } from '../../controller/desired.ts';
+import { desire, parseDurationMs, type Topic } from '../../controller/desired.ts';
 import { config, sampleFeed, schemas } from './sample-feed.ts';
 
 const hourMs = 3_600_000;
 
+const records = (name: string, retentionMs: number, more: Partial<Topic> = {}): Topic => ({
+  name,
+  use: 'records',
+  partitions: 3,
+  replicationFactor: 1,
+  config: { 'retention.ms': String(retentionMs) },
+  initialConfig: {},
+  ...more,
+});
+
 describe('a feed', () => {
   test('that names only exchange and symbols gets the default topics, brokers and registry', () => {
-    const { deployment, ...rest } = desire(sampleFeed(), config, schemas);
+    const { workload, ...rest } = desire(sampleFeed(), config, schemas);
     expect(rest).toEqual({
       bootstrapServers: config.bootstrapServers,
       schemaRegistryUrl: config.schemaRegistryUrl,
       topics: [
-        { name: 'market.crypto.trades.binance.raw', partitions: 3, replicationFactor: 1, retentionMs: 168 * hourMs },
-        { name: 'market.crypto.trades.binance', partitions: 3, replicationFactor: 1, retentionMs: 48 * hourMs },
-        {
-          name: 'market.crypto.trades.binance.raw.dlq',
-          partitions: 3,
-          replicationFactor: 1,
-          retentionMs: 168 * hourMs,
-        },
+        records('market.crypto.trades.binance.raw', 168 * hourMs),
+        records('market.crypto.trades.binance', 48 * hourMs),
+        records('market.crypto.trades.binance.raw.dlq', 168 * hourMs),
+        expect.objectContaining({ name: 'market.crypto.cursors.binance' }),
       ],
       subjects: [
         { name: 'market.crypto.trades.binance.raw-value', schema: schemas.raw.binance },
@@ -42,11 +48,57 @@ describe('a feed', () => {
     expect(desired.bootstrapServers).toEqual(['own:9092', 'other:9092']);
     expect(desired.schemaRegistryUrl).toBe('https://own:8081');
     expect(desired.topics).toEqual([
-      { name: 'own.raw', partitions: 6, replicationFactor: 3, retentionMs: 1.5 * hourMs },
-      { name: 'own', partitions: 6, replicationFactor: 3, retentionMs: 90_000 },
-      { name: 'own.raw.dlq', partitions: 6, replicationFactor: 3, retentionMs: 1.5 * hourMs },
+      records('own.raw', 1.5 * hourMs, { partitions: 6, replicationFactor: 3 }),
+      records('own', 90_000, { partitions: 6, replicationFactor: 3 }),
+      records('own.raw.dlq', 1.5 * hourMs, { partitions: 6, replicationFactor: 3 }),
+      expect.objectContaining({ name: 'market.crypto.cursors.binance', partitions: 1, replicationFactor: 3 }),
     ]);
     expect(desired.subjects.map(({ name }) => name)).toEqual(['own.raw-value', 'own-value']);
+  });
+});
+
+describe('a topic of cursors', () => {
+  const cursorsOf = (changes: Parameters<typeof sampleFeed>[0]) =>
+    desire(sampleFeed(changes), config, schemas).topics.filter(({ use }) => use === 'cursors');
+
+  test('is compacted, has one partition, and is kept short for those who read it from its beginning', () => {
+    expect(cursorsOf({})).toEqual([
+      {
+        name: 'market.crypto.cursors.binance',
+        use: 'cursors',
+        partitions: 1,
+        replicationFactor: 1,
+        config: { 'cleanup.policy': 'compact' },
+        initialConfig: {
+          'segment.bytes': '4194304',
+          'segment.ms': '600000',
+          'min.cleanable.dirty.ratio': '0.1',
+          'delete.retention.ms': '300000',
+        },
+      },
+    ]);
+  });
+
+  test('is not made for a feed that writes at least once', () => {
+    expect(cursorsOf({ delivery: 'AtLeastOnce' })).toEqual([]);
+  });
+});
+
+describe('a workload', () => {
+  const workloadOf = (changes: Parameters<typeof sampleFeed>[0]) =>
+    desire(sampleFeed(changes), config, schemas).workload;
+
+  test('has a Deployment for each shard, and a budget for each only if it has a standby', () => {
+    const names = (objects: { metadata: { name: string } }[]) => objects.map(({ metadata }) => metadata.name);
+    const two = workloadOf({ shards: 2 });
+    expect([names(two.deployments), names(two.budgets)]).toEqual([['binance-0', 'binance-1'], []]);
+    const standbys = workloadOf({ shards: 2, standbys: 1 });
+    expect(names(standbys.budgets)).toEqual(['binance-0', 'binance-1']);
+    expect(standbys.deployments.map(({ spec }) => spec.replicas)).toEqual([2, 2]);
+  });
+
+  test('of more shards than symbols is refused with both numbers', () => {
+    expect(() => workloadOf({ shards: 3 })).toThrow('shards is 3, and there are only 2 symbols: each shard needs one');
   });
 });
 

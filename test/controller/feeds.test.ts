@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createWorkerReader } from '../../controller/feeds.ts';
-import type { Pod } from '../../controller/workload.ts';
+import { type Pod, shardLabel } from '../../controller/workload.ts';
 
 const endings: (() => unknown)[] = [];
 afterEach(async () => {
@@ -25,7 +25,7 @@ async function readerOf(answer: RequestListener) {
 const pod = (name: string, status: Pod['status'] = {}): Pod => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name },
+  metadata: { name, labels: { [shardLabel]: '2' } },
   status: { phase: 'Running', podIP: '127.0.0.1', conditions: [{ type: 'Ready', status: 'True' }], ...status },
 });
 const said = { exchange: 'binance', streaming: true, message: '', symbols: [], tradesTotal: 1, tradesPerSecond: 0.1 };
@@ -39,8 +39,8 @@ describe('the workers', () => {
     });
     const notReady = pod('b', { conditions: [{ type: 'Ready', status: 'False' }] });
     expect(await reader.read([pod('a'), notReady])).toEqual([
-      { pod: 'a', ready: true, status: said },
-      { pod: 'b', ready: false, status: said },
+      { pod: 'a', shard: 2, ready: true, status: said },
+      { pod: 'b', shard: 2, ready: false, status: said },
     ]);
     expect(paths).toEqual(['/status', '/status']);
   });

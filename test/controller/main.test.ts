@@ -87,9 +87,9 @@ test('the controller is ready once everything is listed, and ends cleanly on SIG
     const response = await fetch(`http://127.0.0.1:${port}${page}`);
     return `${response.status} ${await response.text()}`;
   };
-  await stub.call(2);
+  await stub.call(3);
   expect(await get('/healthz')).toBe('200 ok\n');
-  expect(await get('/readyz')).toBe('503 feeds, deployments and pods are not listed yet\n');
+  expect(await get('/readyz')).toBe('503 feeds and what was made for them are not listed yet\n');
 
   isHolding = false;
   for (const call of held) answerEmpty(call);
@@ -102,6 +102,7 @@ test('the controller is ready once everything is listed, and ends cleanly on SIG
     ['/api/v1/namespaces/market-data/pods', ours],
     ['/apis/apps/v1/namespaces/market-data/deployments', ours],
     ['/apis/feeds.k2.dev/v1alpha1/namespaces/market-data/exchangefeeds', undefined],
+    ['/apis/policy/v1/namespaces/market-data/poddisruptionbudgets', ours],
   ]);
 
   controller.child.kill('SIGTERM');

@@ -23,7 +23,7 @@ describe('a new feed', () => {
       ...looks,
       'create topics',
       'register subjects',
-      'apply workers',
+      'apply Deployment binance-0',
       ...looks,
       'write status',
     ]);
@@ -84,25 +84,25 @@ describe('a converged feed', () => {
   test('is compared with broker and registry again after about 5 minutes, and what drifted is set right', async () => {
     const world = await readyWorld();
     const name = 'market.crypto.trades.binance';
-    world.topics.set(name, { partitions: 3, replicationFactor: 1, retentionMs: 1 });
+    world.topics.set(name, { partitions: 3, replicationFactor: 1, config: { 'retention.ms': '1' } });
     world.subjects.clear();
     world.nowMs += 240_000;
     await world.reconcile();
     expect(world.takeDeeds()).toEqual(['write status']);
     world.nowMs += 100_000;
     await world.reconcile();
-    expect(world.takeDeeds()).toEqual(expect.arrayContaining(['set-retention topics', 'register subjects']));
-    expect(world.topics.get(name)?.retentionMs).toBe(48 * 3_600_000);
+    expect(world.takeDeeds()).toEqual(expect.arrayContaining(['configure topics', 'register subjects']));
+    expect(world.topics.get(name)?.config).toEqual({ 'retention.ms': String(48 * 3_600_000) });
   });
 
   test('gets a deleted or edited Deployment back', async () => {
     const world = await readyWorld();
-    if (world.deployment) world.deployment.spec.replicas = 7;
+    for (const deployment of world.deployments) deployment.spec.replicas = 7;
     await world.reconcile();
-    expect(world.deployment?.spec.replicas).toBe(1);
-    world.deployment = null;
+    expect(world.deployments.map(({ spec }) => spec.replicas)).toEqual([1]);
+    world.deployments = [];
     await world.reconcile();
-    expect(world.deployment).not.toBeNull();
+    expect(world.deployments).toHaveLength(1);
   });
 
   test('is looked at afresh when its spec changes', async () => {
@@ -165,7 +165,7 @@ describe('a feed whose broker or registry is away', () => {
     const delaysMs: (number | null)[] = [];
     for (let look = 0; look < 7; look++) delaysMs.push(await world.reconcile());
     expect(world.reason).toBe('BrokerUnreachable');
-    expect(world.deployment).toBeNull();
+    expect(world.deployments).toEqual([]);
     expect(delaysMs.at(0)).toBe(1_500);
     expect(delaysMs.at(-1)).toBe(22_500);
     world.isBrokerAway = false;
@@ -182,7 +182,7 @@ describe('a feed whose broker or registry is away', () => {
     await world.reconcile();
     expect(world.reason).toBe('RegistryUnreachable');
     expect(world.status.conditions?.find(({ type }) => type === 'Streaming')?.status).toBe('True');
-    expect(world.takeDeeds()).not.toContain('apply workers');
+    expect(world.takeDeeds().filter((deed) => deed.includes('Deployment'))).toEqual([]);
   });
 });
 
@@ -208,17 +208,17 @@ describe('a feed that cannot be carried out', () => {
     expect(world.takeDeeds()).toEqual([]);
     world.isQuotaExceeded = false;
     await world.reconcile();
-    expect(world.deployment).not.toBeNull();
+    expect(world.deployments).toHaveLength(1);
   });
 
   test('because a topic is larger is refused, touches nothing, and is looked at again after minutes', async () => {
     const world = new World();
     const name = 'market.crypto.trades.binance';
-    world.topics.set(name, { partitions: 12, replicationFactor: 1, retentionMs: 1 });
+    world.topics.set(name, { partitions: 12, replicationFactor: 1, config: {} });
     expect(await world.reconcile()).toBe(300_000);
     expect(world.reason).toBe('PartitionShrinkRefused');
-    expect(world.topics.get(name)).toEqual({ partitions: 12, replicationFactor: 1, retentionMs: 1 });
-    expect(world.deployment).toBeNull();
+    expect(world.topics.get(name)).toEqual({ partitions: 12, replicationFactor: 1, config: {} });
+    expect(world.deployments).toEqual([]);
   });
 });
 
@@ -233,16 +233,16 @@ describe('a deleted feed', () => {
     const world = await readyWorld();
     remove(world);
     expect(await world.reconcile()).toBe(1_000);
-    expect(world.takeDeeds()).toEqual(['delete workers', 'write status']);
+    expect(world.takeDeeds()).toEqual(['remove Deployment binance-0', 'write status']);
     expect(world.reason).toBe('Deleting');
     await world.reconcile();
     expect(world.takeDeeds()).toEqual([]);
-    world.deployment = null;
+    world.deployments = [];
     expect(await world.reconcile()).toBe(1_000);
     world.pods = [];
     expect(await world.reconcile()).toBeNull();
     expect(world.takeDeeds()).toContain('remove finalizer');
-    expect(world.topics.size).toBe(3);
+    expect(world.topics.size).toBe(4);
     expect(world.subjects.size).toBe(2);
   });
 
@@ -260,7 +260,7 @@ describe('a deleted feed', () => {
     remove(world);
     world.isBrokerAway = true;
     world.isRegistryAway = true;
-    world.deployment = null;
+    world.deployments = [];
     world.pods = [];
     expect(await world.reconcile()).toBeNull();
     expect(world.feed).toBeNull();

@@ -2,18 +2,28 @@
 // The real ones are behind the same interfaces in targets/*.broker.test.ts and in the end-to-end tests.
 import { Registry } from 'prom-client';
 import type { ExchangeFeed, ExchangeFeedStatus } from '../../api/exchange-feed.ts';
+import type { Role } from '../../api/worker-status.ts';
 import { TargetError } from '../../controller/errors.ts';
 import type { Memory } from '../../controller/memory.ts';
 import { createControllerMetrics } from '../../controller/metrics.ts';
 import type { ObservedTopic } from '../../controller/plan.ts';
 import { type Parts, reconcile } from '../../controller/reconcile.ts';
-import type { Deployment, Pod } from '../../controller/workload.ts';
+import { spread } from '../../controller/shards.ts';
+import {
+  type Deployment,
+  isEnding,
+  type Pod,
+  type PodDisruptionBudget,
+  shardLabel,
+  shardOf,
+} from '../../controller/workload.ts';
 import { createLogger } from '../../runtime/log.ts';
 import { config, key, proven, sampleFeed, schemas } from './sample-feed.ts';
 
 export class World {
   feed: ExchangeFeed | null = sampleFeed();
-  deployment: Deployment | null = null;
+  deployments: Deployment[] = [];
+  budgets: PodDisruptionBudget[] = [];
   pods: Pod[] = [];
   topics = new Map<string, ObservedTopic>();
   subjects = new Map<string, number>();
@@ -23,6 +33,8 @@ export class World {
   tradesPerSecond = 100;
   /** What the worker says of each symbol's trade ids. */
   continuity = proven;
+  /** What the workers of a shard say they are, and what they wait for; absent: owner. */
+  roles = new Map<number, Role>();
   /** What was written or asked outside, in order, since the last look. */
   deeds: string[] = [];
   nowMs = 1_000_000;
@@ -46,12 +58,25 @@ export class World {
     return this.deeds.splice(0);
   }
 
-  /** What controller manager, scheduler and kubelet do. */
-  startWorkers(): void {
-    if (this.deployment === null) return;
-    const counts = { replicas: 1, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1 };
-    this.deployment.status = { observedGeneration: 1, ...counts };
-    this.pods = [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'binance-0-x' } }];
+  /** What controller manager, scheduler and kubelet do; to some shards, or all. */
+  startWorkers(...shards: number[]): void {
+    for (const deployment of this.deployments) {
+      const shard = shardOf(deployment);
+      if (shards.length > 0 && !shards.includes(shard)) continue;
+      const { replicas } = deployment.spec;
+      const counts = { updatedReplicas: replicas, readyReplicas: replicas, availableReplicas: replicas };
+      deployment.status = { observedGeneration: deployment.metadata.generation ?? 0, replicas, ...counts };
+      const name = `${deployment.metadata.name}-x`;
+      const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { [shardLabel]: String(shard) } } };
+      this.pods = [...this.pods.filter(({ metadata }) => metadata.name !== name), pod];
+    }
+  }
+
+  /** What the garbage collector does with what is on its way out. */
+  endWorkers(): void {
+    const ended = this.deployments.filter(isEnding).map(shardOf);
+    this.deployments = this.deployments.filter((it) => !isEnding(it));
+    this.pods = this.pods.filter((pod) => !ended.includes(shardOf(pod)));
   }
 
   #did(deed: string): void {
@@ -68,7 +93,7 @@ export class World {
     return {
       config,
       schemas,
-      cache: { feed: () => this.feed, deployment: () => this.deployment, pods: () => this.pods },
+      cache: { feed: () => this.feed, workload: () => this.#workload(), pods: () => this.pods },
       writer: {
         setFinalizer: async (feed, wanted) => {
           if ((feed.metadata.finalizers?.length ?? 0) > 0 === wanted) return;
@@ -106,20 +131,9 @@ export class World {
             for (const { name } of subjects) this.subjects.set(name, this.subjects.size + 1);
           },
         },
-        workers: {
-          observe: async () => this.deployment,
-          apply: async (_, { deployment }) => {
-            if (this.isQuotaExceeded) throw new TargetError('WorkersRefused', 'exceeded quota');
-            this.#did('apply workers');
-            this.deployment = structuredClone(deployment);
-          },
-          remove: async (deployment) => {
-            this.#did('delete workers');
-            this.deployment = { ...deployment, metadata: { ...deployment.metadata, deletionTimestamp: 'now' } };
-          },
-        },
+        workers: this.#workersTarget(),
       },
-      workers: { read: async (pods) => pods.map(({ metadata }) => this.#report(metadata.name)), close: async () => {} },
+      workers: { read: async (pods) => pods.map((pod) => this.#report(pod)), close: async () => {} },
       memory: this.#memory,
       metrics: createControllerMetrics(new Registry(), () => []),
       log: createLogger('silent', 'test'),
@@ -129,8 +143,53 @@ export class World {
     };
   }
 
-  #report(pod: string) {
-    const symbols = sampleFeed().spec.symbols.map((symbol) => ({
+  #workersTarget(): Parts['targets']['workers'] {
+    return {
+      observe: async () => this.#workload(),
+      apply: async (_, { kind, object }) => {
+        if (this.isQuotaExceeded) throw new TargetError('WorkersRefused', 'exceeded quota');
+        this.#did(`${kind} ${object.kind} ${object.metadata.name}`);
+        if (kind === 'remove') this.#remove(object);
+        else this.#store(object);
+      },
+      remove: async (object) => {
+        this.#did(`remove ${object.kind} ${object.metadata.name}`);
+        this.#remove(object);
+      },
+    };
+  }
+
+  #workload() {
+    return { deployments: [...this.deployments], budgets: [...this.budgets] };
+  }
+
+  #store(object: Deployment | PodDisruptionBudget): void {
+    const others = <T extends typeof object>(all: T[]) =>
+      all.filter(({ metadata }) => metadata.name !== object.metadata.name);
+    const stored = this.deployments.find(({ metadata }) => metadata.name === object.metadata.name);
+    const copy = structuredClone(object);
+    if (copy.kind === 'PodDisruptionBudget') {
+      this.budgets = [...others(this.budgets), copy];
+    } else {
+      copy.metadata.generation = (stored?.metadata.generation ?? 0) + 1;
+      this.deployments = [...others(this.deployments), { ...copy, ...(stored?.status && { status: stored.status }) }];
+    }
+  }
+
+  /** A Deployment stays until its pods have ended. */
+  #remove({ kind, metadata: { name } }: Deployment | PodDisruptionBudget): void {
+    if (kind === 'PodDisruptionBudget') this.budgets = this.budgets.filter(({ metadata }) => metadata.name !== name);
+    else
+      this.deployments = this.deployments.map((it) =>
+        it.metadata.name === name ? { ...it, metadata: { ...it.metadata, deletionTimestamp: 'now' } } : it,
+      );
+  }
+
+  #report(pod: Pod) {
+    const shard = shardOf(pod);
+    const role = this.roles.get(shard) ?? 'owner';
+    const own = spread(this.feed?.spec.symbols ?? [], this.feed?.spec.shards ?? 1)[shard] ?? [];
+    const symbols = own.map((symbol) => ({
       symbol,
       state: 'subscribed' as const,
       message: '',
@@ -139,6 +198,9 @@ export class World {
     }));
     const { tradesPerSecond } = this;
     const figures = { completeness: 100, tradesTotal: 1, tradesPerSecond };
-    return { pod, ready: true, status: { exchange: 'binance', streaming: true, message: '', symbols, ...figures } };
+    const said =
+      role === 'owner' ? { streaming: true, message: '' } : { streaming: false, message: 'standby: x owns it' };
+    const status = { exchange: 'binance', role, ...said, symbols, ...figures };
+    return { pod: pod.metadata.name, shard, ready: true, status };
   }
 }

@@ -17,9 +17,18 @@ const run = `controller-test-${Date.now()}-${process.pid}`;
 let count = 0;
 const newTopic = (): Topic => ({
   name: `${run}-${++count}`,
+  use: 'records',
   partitions: 3,
   replicationFactor: 1,
-  retentionMs: 3_600_000,
+  config: { 'retention.ms': '3600000' },
+  initialConfig: {},
+});
+const newCursorTopic = (): Topic => ({
+  ...newTopic(),
+  use: 'cursors',
+  partitions: 1,
+  config: { 'cleanup.policy': 'compact' },
+  initialConfig: { 'segment.bytes': '4194304', 'segment.ms': '600000', 'delete.retention.ms': '300000' },
 });
 
 const apply = (kind: TopicAction['kind'], ...topics: Topic[]) =>
@@ -53,15 +62,15 @@ describe('topics', () => {
   });
 
   test('are created as desired, both at once and well within a second', async () => {
-    const [raw, normalized] = [newTopic(), { ...newTopic(), partitions: 5, retentionMs: 7_200_000 }];
+    const [raw, normalized] = [newTopic(), { ...newTopic(), partitions: 5, config: { 'retention.ms': '7200000' } }];
     await observe(raw, normalized);
     const start = performance.now();
     await apply('create', raw, normalized);
     expect(performance.now() - start).toBeLessThan(1_000);
     expect(await observe(raw, normalized)).toEqual(
       new Map([
-        [raw.name, { partitions: 3, replicationFactor: 1, retentionMs: 3_600_000 }],
-        [normalized.name, { partitions: 5, replicationFactor: 1, retentionMs: 7_200_000 }],
+        [raw.name, { partitions: 3, replicationFactor: 1, config: { 'retention.ms': '3600000' } }],
+        [normalized.name, { partitions: 5, replicationFactor: 1, config: { 'retention.ms': '7200000' } }],
       ]),
     );
   });
@@ -89,11 +98,36 @@ describe('topics', () => {
     ];
     const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic.name, configEntries }];
     await admin.alterConfigs({ validateOnly: false, resources });
-    expect((await observe(topic)).get(topic.name)?.retentionMs).toBe(60_000);
+    expect((await observe(topic)).get(topic.name)?.config).toEqual({ 'retention.ms': '60000' });
 
-    await apply('set-retention', topic);
-    expect((await observe(topic)).get(topic.name)?.retentionMs).toBe(3_600_000);
+    await apply('configure', topic);
+    expect((await observe(topic)).get(topic.name)?.config).toEqual(topic.config);
     expect(await configOf(topic.name, 'max.message.bytes')).toBe('2000000');
+  });
+
+  test('of cursors are made compacted, with small segments', async () => {
+    const topic = newCursorTopic();
+    await apply('create', topic);
+    expect((await observe(topic)).get(topic.name)).toEqual({
+      partitions: 1,
+      replicationFactor: 1,
+      config: { 'cleanup.policy': 'compact' },
+    });
+    for (const [config, value] of Object.entries(topic.initialConfig))
+      expect(await configOf(topic.name, config)).toBe(value);
+  });
+
+  test('of cursors that would be deleted by age are compacted again, and keep what else was set', async () => {
+    const topic = newCursorTopic();
+    await apply('create', {
+      ...topic,
+      config: { 'cleanup.policy': 'delete' },
+      initialConfig: { 'segment.ms': '900000' },
+    });
+    expect((await observe(topic)).get(topic.name)?.config).toEqual({ 'cleanup.policy': 'delete' });
+    await apply('configure', topic);
+    expect((await observe(topic)).get(topic.name)?.config).toEqual({ 'cleanup.policy': 'compact' });
+    expect(await configOf(topic.name, 'segment.ms')).toBe('900000');
   });
 
   test('that the broker refuses are told in its words', async () => {
