@@ -2,36 +2,16 @@
 // Each broker has one request under way, with a batch for each of its partitions that has something to write. What
 // comes meanwhile makes the next one: batches grow with the load, and nothing waits when there is none.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Base, type Broker } from '@platformatic/kafka';
-import { type BackoffLimits, backoffDelayMs } from '../../runtime/backoff.ts';
+import type { Base, Broker } from '@platformatic/kafka';
+import { backoffDelayMs } from '../../runtime/backoff.ts';
+import { answeredRecordsMax, bufferBytesMax, bufferRecordsMax, recordBytes, Waiters } from './buffer.ts';
+import { createClient, metadataAgeMsMax, requestBytesMax, retryLimits } from './client.ts';
 import { describeCode, describeError } from './failures.ts';
 import type { PartitionQueue } from './partition-queue.ts';
 import { type ProduceAnswer, produce, requestProducerId } from './produce.ts';
 import type { Producer, ProducerEvents, ProducerRecord } from './producer.ts';
+import type { Writer } from './record-batch.ts';
 import { Topics } from './topics.ts';
-
-/** About 50,000 trades with their frames: five minutes of a broker's absence at the 168 trades/s of a usual feed. */
-export const bufferBytesMax = 32 * 1024 * 1024;
-export const bufferRecordsMax = 100_000;
-
-/** While the broker answers: a few requests' worth. More would bring no speed, only delay, memory and garbage. */
-export const answeredRecordsMax = 20_000;
-
-/** A record's share of objects and framing, so that many small records count for what they take. */
-const recordBytesOverhead = 150;
-const headerBytesOverhead = 40;
-
-/** Shared by the batches of one request. A broker takes 100 MiB by default; memory and time-outs want less. */
-const requestBytesMax = 4_000_000;
-
-/** Forever at the longest delay: the buffer is bounded, and a record must not be dropped. */
-const retryLimits: BackoffLimits = { delayMsBase: 100, delayMsMax: 5000 };
-
-/** New partitions are found after this time. */
-const metadataAgeMsMax = 60_000;
-
-/** A broker that neither answers nor closes is told after this time, and asked again over a new connection. */
-const requestMsMax = 10_000;
 
 export interface BatchProducerOptions extends ProducerEvents {
   bootstrapServers: string[];
@@ -51,28 +31,20 @@ export class BatchProducer implements Producer {
   readonly #busy = new Set<string>();
   readonly #closing = new AbortController();
   readonly #refreshTimer: NodeJS.Timeout;
-  #producerId: bigint | null = null;
+  #writer: Writer | null = null;
   /** Until the broker has told of all topics. */
   #refreshing: Promise<void> | null = null;
   #isPumpDue = false;
   #records = 0;
   #bytes = 0;
-  #roomWaiters: (() => void)[] = [];
-  #flushWaiters: (() => void)[] = [];
+  readonly #room = new Waiters();
+  readonly #empty = new Waiters();
 
   constructor(options: BatchProducerOptions) {
     this.#options = options;
     this.#servers = options.bootstrapServers.join(',');
-    this.#client = new Base({
-      clientId: options.clientId,
-      bootstrapBrokers: options.bootstrapServers,
-      autocreateTopics: false,
-      retries: 0,
-      requestTimeout: requestMsMax,
-    });
+    this.#client = createClient(options);
     this.#topics = new Topics(this.#client);
-    // The pool hears the first error of a connection only; a second one would end the process.
-    this.#client.connections.on('connecting', ({ connection }) => connection.on('error', () => {}));
     this.#refreshTimer = setInterval(() => this.#refresh(), metadataAgeMsMax).unref();
   }
 
@@ -85,7 +57,7 @@ export class BatchProducer implements Producer {
   }
 
   room(): Promise<void> {
-    return this.#isBelow(0.5) ? Promise.resolve() : new Promise((resolve) => this.#roomWaiters.push(resolve));
+    return this.#isBelow(0.5) ? Promise.resolve() : this.#room.wait();
   }
 
   buffered(): { records: number; bytes: number } {
@@ -95,8 +67,7 @@ export class BatchProducer implements Producer {
   async flush(waitMsMax: number): Promise<number> {
     if (this.#records === 0) return 0;
     const flushed = new AbortController();
-    const empty = new Promise<void>((resolve) => this.#flushWaiters.push(resolve));
-    await Promise.race([empty, sleep(waitMsMax, undefined, { signal: flushed.signal })]);
+    await Promise.race([this.#empty.wait(), sleep(waitMsMax, undefined, { signal: flushed.signal })]);
     flushed.abort();
     return this.#records;
   }
@@ -112,20 +83,7 @@ export class BatchProducer implements Producer {
    * @throws Error in one sentence: which topic is missing, or why the broker does not answer
    */
   async checkTopics(topics: string[]): Promise<void> {
-    for (const name of topics) {
-      try {
-        await this.#topics.learn(name);
-      } catch (error) {
-        // The client has no code of its own for it: only this sentence.
-        if (!/^Unknown topic/.test((error as Error).message)) {
-          throw new Error(`broker ${this.#servers} does not answer: ${describeError(error as Error)}`, {
-            cause: error,
-          });
-        }
-        const remedy = `the controller makes it, or: rpk topic create ${name}`;
-        throw new Error(`topic ${name} does not exist on broker ${this.#servers}; ${remedy}`, { cause: error });
-      }
-    }
+    await this.#topics.check(topics, this.#servers);
   }
 
   /** After all that has been read from sockets so far, so that a burst becomes one request. */
@@ -145,7 +103,7 @@ export class BatchProducer implements Producer {
     for (const { queue, leader } of this.#topics.toWrite()) {
       if (this.#engaged.has(queue)) continue;
       if (leader === undefined) {
-        this.#report(`${nameOf(queue)} has no leader`);
+        this.#report(`${queue.name} has no leader`);
         this.#rest(queue);
         continue;
       }
@@ -175,26 +133,26 @@ export class BatchProducer implements Producer {
 
   async #produce(leader: Broker, queues: readonly PartitionQueue[]): Promise<ProduceAnswer> {
     const connection = await this.#client.connections.get(leader);
-    this.#producerId ??= await requestProducerId(connection);
-    const producerId = this.#producerId;
+    this.#writer ??= { producerId: await requestProducerId(connection), epoch: 0, isTransactional: false };
+    const writer = this.#writer;
     // Taken only now: until here, the batches could grow.
     const batches = queues.map((queue) => {
       const { topic, partition } = queue;
-      return { topic, partition, bytes: queue.send(producerId, requestBytesMax / queues.length) };
+      return { topic, partition, bytes: queue.send(writer, requestBytesMax / queues.length) };
     });
-    return produce(connection, batches);
+    return produce(connection, null, batches);
   }
 
   /** @returns whether the partition's batch was delivered */
   #settle(queue: PartitionQueue, code: number | null): boolean {
     if (code === null) {
-      this.#report(`the broker's answer leaves ${nameOf(queue)} out`);
+      this.#report(`the broker's answer leaves ${queue.name} out`);
       return false;
     }
     const { delivered, isProducerIdRefused } = queue.settle(code);
-    if (isProducerIdRefused) this.#producerId = null;
+    if (isProducerIdRefused) this.#writer = null;
     if (delivered.length === 0) {
-      this.#report(`${nameOf(queue)}: ${describeCode(code)}`);
+      this.#report(`${queue.name}: ${describeCode(code)}`);
       return false;
     }
     queue.failures = 0;
@@ -202,7 +160,7 @@ export class BatchProducer implements Producer {
     for (const record of delivered) this.#bytes -= recordBytes(record);
     this.#options.onDelivered(delivered);
     this.#wakeIfRoom();
-    if (this.#records === 0) this.#flushWaiters = wake(this.#flushWaiters);
+    if (this.#records === 0) this.#empty.wake();
     return true;
   }
 
@@ -250,21 +208,10 @@ export class BatchProducer implements Producer {
   }
 
   #wakeIfRoom(): void {
-    if (this.#isBelow(0.5)) this.#roomWaiters = wake(this.#roomWaiters);
+    if (this.#isBelow(0.5)) this.#room.wake();
   }
 
   #report(why: string): void {
     if (!this.#closing.signal.aborted) this.#options.onRetry(`cannot write to ${this.#servers}: ${why}`);
   }
-}
-
-const nameOf = ({ topic, partition }: PartitionQueue) => `partition ${partition} of ${topic}`;
-
-function recordBytes({ value, headers }: ProducerRecord): number {
-  return value.length + headers.length * headerBytesOverhead + recordBytesOverhead;
-}
-
-function wake(waiters: (() => void)[]): [] {
-  for (const resume of waiters) resume();
-  return [];
 }

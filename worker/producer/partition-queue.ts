@@ -4,7 +4,7 @@
 // At most one batch is under way. It is sent with the same bytes again until the broker answers for it; the next one
 // starts after that. So an answer is always about the last batch, and nothing later can be in the log before it.
 import type { ProducerRecord } from './producer.ts';
-import { type BatchIdentity, batchBytesMax, encodeRecordBatch, recordBytesMax } from './record-batch.ts';
+import { type BatchIdentity, batchBytesMax, encodeRecordBatch, recordBytesMax, type Writer } from './record-batch.ts';
 
 /** One batch, counted as the most that it may take; the broker's default message.max.bytes is 1 MiB. */
 export const partitionBatchBytesMax = 1_000_000;
@@ -46,7 +46,7 @@ export class PartitionQueue {
   failures = 0;
   #waiting: ProducerRecord[] = [];
   #batch: Batch | null = null;
-  /** Of the batch under way, or else of the next one; null: take the producer id that is given. */
+  /** Of the batch under way, or else of the next one; null: the writer's that is given. */
   #identity: BatchIdentity | null = null;
   #bytesMax = partitionBatchBytesMax;
   /** One batch at a time is encoded, so its memory is used again. */
@@ -55,6 +55,11 @@ export class PartitionQueue {
   constructor(topic: string, partition: number) {
     this.topic = topic;
     this.partition = partition;
+  }
+
+  /** For messages. */
+  get name(): string {
+    return `partition ${this.partition} of ${this.topic}`;
   }
 
   add(record: ProducerRecord): void {
@@ -67,14 +72,22 @@ export class PartitionQueue {
 
   /**
    * The bytes to send now: the batch that is not answered for, or else a new one. Not to be called when empty.
-   * @param producerId taken when this partition has none yet, or the broker refused it
+   * @param writer taken when this partition has none yet, or the broker refused it
    * @param bytesMax of a new batch; one record is always taken
    */
-  send(producerId: bigint, bytesMax: number): Buffer {
+  send(writer: Writer, bytesMax: number): Buffer {
     this.#batch ??= this.#take(Math.min(bytesMax, this.#bytesMax));
-    this.#identity ??= { producerId, epoch: 0, sequence: 0 };
+    this.#identity ??= { ...writer, sequence: 0 };
     this.#batch.bytes ??= this.#encode(this.#batch, this.#identity);
     return this.#batch.bytes;
+  }
+
+  /** Drops what it holds: the transaction that it belongs to was aborted. Another writer comes. */
+  reset(): void {
+    this.#waiting = [];
+    this.#batch = null;
+    this.#identity = null;
+    this.failures = 0;
   }
 
   /** @param errorCode the broker's answer for what send() gave */
@@ -120,8 +133,9 @@ export class PartitionQueue {
    * the same producer, rather than a new one, makes it refuse what an earlier connection still holds.
    */
   #nextEpoch(): boolean {
-    const { producerId, epoch } = this.#sent().identity;
-    return this.#renumber(epoch < epochMax ? { producerId, epoch: epoch + 1, sequence: 0 } : null);
+    const { identity } = this.#sent();
+    const { epoch } = identity;
+    return this.#renumber(epoch < epochMax ? { ...identity, epoch: epoch + 1, sequence: 0 } : null);
   }
 
   /** @returns whether it needs another producer id */

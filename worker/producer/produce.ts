@@ -16,11 +16,15 @@ export interface PartitionBatch {
 }
 
 /** @throws NetworkError, TimeoutError: whether the broker took the batches is not known */
-export function produce(connection: Connection, batches: readonly PartitionBatch[]): Promise<ProduceAnswer> {
+export function produce(
+  connection: Connection,
+  transactionalId: string | null,
+  batches: readonly PartitionBatch[],
+): Promise<ProduceAnswer> {
   const byTopic = Object.entries(Object.groupBy(batches, ({ topic }) => topic));
   const createPayload = () => {
-    const writer = Writer.create().appendString(null, false).appendInt16(allInSync).appendInt32(acknowledgeMsMax);
-    writer.appendInt32(byTopic.length);
+    const writer = Writer.create().appendString(transactionalId, false);
+    writer.appendInt16(allInSync).appendInt32(acknowledgeMsMax).appendInt32(byTopic.length);
     for (const [topic, ofTopic = []] of byTopic) {
       writer.appendString(topic, false).appendInt32(ofTopic.length);
       for (const { partition, bytes } of ofTopic) {

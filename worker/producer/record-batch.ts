@@ -4,10 +4,16 @@ import { crc32c } from '@platformatic/kafka';
 import { longBytesMax, textBytesMax, writeLong, writeText } from '../bytes.ts';
 import type { ProducerRecord } from './producer.ts';
 
-/** Who writes a batch, and where it stands among his of this partition: by this a broker knows a repeat. */
-export interface BatchIdentity {
+/** Who writes a batch; of one producer id, the greatest epoch. */
+export interface Writer {
   producerId: bigint;
   epoch: number;
+  /** The batch is part of his open transaction. */
+  isTransactional: boolean;
+}
+
+/** Where a batch stands among its writer's of this partition: by this a broker knows a repeat. */
+export interface BatchIdentity extends Writer {
   /** Number of the batch's first record; counts from 0 for each epoch. */
   sequence: number;
 }
@@ -15,6 +21,9 @@ export interface BatchIdentity {
 const headerBytes = 61;
 /** The checksum covers what comes after it. */
 const checksummedFrom = 21;
+
+/** Of the batch's attributes; uncompressed, with the time that the producer gives, is 0. */
+const transactionalAttribute = 0x10;
 
 /** Between 64 bytes and 8 KiB, the length of a record takes this; a record of another length is written twice. */
 const usualLengthBytes = 2;
@@ -39,7 +48,7 @@ export const batchBytesMax = (records: readonly ProducerRecord[]) =>
  */
 export function encodeRecordBatch(
   records: readonly ProducerRecord[],
-  { producerId, epoch, sequence }: BatchIdentity,
+  { producerId, epoch, isTransactional, sequence }: BatchIdentity,
   target: Buffer,
 ): Buffer {
   const firstMs = records[0]?.timeMs ?? 0;
@@ -56,7 +65,7 @@ export function encodeRecordBatch(
   target.writeInt32BE(end - 12, 8);
   target.writeInt32BE(leaderEpochUnknown, 12);
   target.writeInt8(version, 16);
-  target.writeInt16BE(0, 21);
+  target.writeInt16BE(isTransactional ? transactionalAttribute : 0, 21);
   target.writeInt32BE(records.length - 1, 23);
   target.writeBigInt64BE(BigInt(firstMs), 27);
   target.writeBigInt64BE(BigInt(lastMs), 35);

@@ -1,5 +1,6 @@
 // The topics written to, their partitions with what each is to receive, and which broker leads which.
 import type { Base, Broker } from '@platformatic/kafka';
+import { describeError } from './failures.ts';
 import { partitionHash } from './partition.ts';
 import { PartitionQueue } from './partition-queue.ts';
 import type { ProducerRecord } from './producer.ts';
@@ -42,6 +43,15 @@ export class Topics {
     }
   }
 
+  /** Topic -> partitions that hold something. */
+  partitionsToWrite(): Map<string, number[]> {
+    const partitions = new Map<string, number[]>();
+    for (const { queue } of this.toWrite()) {
+      partitions.set(queue.topic, [...(partitions.get(queue.topic) ?? []), queue.partition]);
+    }
+    return partitions;
+  }
+
   /** Asks for each topic by itself, so that what is wrong with one does not keep the others from being read. */
   async learnAll(): Promise<void> {
     const answers = await Promise.allSettled([...this.#topics.keys()].map((name) => this.learn(name)));
@@ -58,6 +68,33 @@ export class Topics {
       topic.queues.push(new PartitionQueue(name, partition));
     }
     if (topic.queues.length > 0) for (const record of topic.unassigned.splice(0)) this.#assign(topic, record);
+  }
+
+  /**
+   * Asks the broker for the topics; never creates one.
+   * @throws Error in one sentence: which topic is missing, or why the broker does not answer
+   */
+  async check(names: string[], servers: string): Promise<void> {
+    for (const name of names) {
+      try {
+        await this.learn(name);
+      } catch (error) {
+        // The client has no code of its own for it: only this sentence.
+        if (!/^Unknown topic/.test((error as Error).message)) {
+          throw new Error(`broker ${servers} does not answer: ${describeError(error as Error)}`, { cause: error });
+        }
+        const remedy = `the controller makes it, or: rpk topic create ${name}`;
+        throw new Error(`topic ${name} does not exist on broker ${servers}; ${remedy}`, { cause: error });
+      }
+    }
+  }
+
+  /** Drops all that is waiting or under way; what comes next is numbered from the start. */
+  reset(): void {
+    for (const topic of this.#topics.values()) {
+      topic.unassigned = [];
+      for (const queue of topic.queues) queue.reset();
+    }
   }
 
   #topic(name: string): Topic {

@@ -1,6 +1,30 @@
 // The producer whose records are written in transactions, each with what is attached to it: all of it or nothing.
+// One loop: wait until a transaction is due, cut off what was appended, write it, commit it. Records stay in memory
+// until they are committed; a transaction that fails is aborted, and the same records go into the next one.
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import type { Base } from '@platformatic/kafka';
+import { type BackoffLimits, backoffDelayMs } from '../../runtime/backoff.ts';
 import type { BatchProducerOptions } from './batch-producer.ts';
+import { answeredRecordsMax, bufferBytesMax, bufferRecordsMax, recordBytes, Waiters } from './buffer.ts';
+import { createClient, retryLimits } from './client.ts';
+import { Coordinator, checkTransactions } from './coordinator.ts';
+import { describeError } from './failures.ts';
 import type { Producer, ProducerRecord } from './producer.ts';
+import { Topics } from './topics.ts';
+import type { ProducerIdentity } from './transaction-requests.ts';
+import { Transactions } from './transactions.ts';
+
+/**
+ * Transactions begin so far apart while records are few: each costs a broker some ten small writes, and us three
+ * requests. A reader of committed records sees a record after this time and one commit, at most.
+ */
+export const lingerMs = 25;
+
+/** So many records do not linger; each of these transactions is full batches, and the next one collects meanwhile. */
+const fullRecords = 4000;
+
+/** A claim takes milliseconds, or some seconds where a coordinator moves; later, whoever wants it looks again. */
+const claimMsMax = 15_000;
 
 export interface TransactionalProducerOptions extends BatchProducerOptions {
   /** One writer at a time has it: the last one to claim it. */
@@ -19,57 +43,213 @@ export interface TransactionalProducerOptions extends BatchProducerOptions {
    * until claim(): the new owner has it, or repairs it.
    */
   onFenced: (why: string) => void;
+  /** Waits between attempts; a tenth of a second to five seconds, where not given. */
+  retry?: BackoffLimits;
 }
 
+interface Appended {
+  records: ProducerRecord[];
+  bytes: number;
+}
+
+const nothing = (): Appended => ({ records: [], bytes: 0 });
+
 export class TransactionalProducer implements Producer {
+  readonly #options: TransactionalProducerOptions;
+  readonly #servers: string;
+  readonly #client: Base;
+  readonly #topics: Topics;
+  readonly #closing = new AbortController();
+  #isOwner = false;
+  /** Of the next transaction, and of the one being written. */
+  #next = nothing();
+  #cut = nothing();
+  #begunMs = 0;
+  /** Whether the last request for a transaction was answered as it should be. */
+  #isAnswered = true;
+  #isFlushDue = false;
+  readonly #changed = new Waiters();
+  readonly #room = new Waiters();
+  /** For the next commit that begins. */
+  #flushed = new Waiters();
+  #loop: Promise<void> = Promise.resolve();
+
   constructor(options: TransactionalProducerOptions) {
-    void options;
+    this.#options = options;
+    this.#servers = options.bootstrapServers.join(',');
+    this.#client = createClient(options);
+    this.#topics = new Topics(this.#client);
   }
 
   /**
    * Takes the transactional id: aborts what a predecessor left open and fences it. From now on append() writes.
    * @throws Error in one sentence: no broker, the id is not authorized, transactions are not supported
    */
-  claim(): Promise<void> {
-    throw new Error('claim');
+  async claim(): Promise<void> {
+    const { transactionalId, monotonicMs } = this.#options;
+    if (this.#isOwner) throw new Error(`${transactionalId} is claimed already`);
+    await checkTransactions(this.#client, this.#servers);
+    const identity = await this.#claim(transactionalId);
+    const transactions = new Transactions({
+      client: this.#client,
+      topics: this.#topics,
+      transactionalId,
+      identity,
+      monotonicMs,
+      onRetry: (why) => this.#report(why),
+      rest: (failures, limits) => this.#rest(failures, limits),
+    });
+    this.#isOwner = true;
+    this.#isAnswered = true;
+    this.#begunMs = monotonicMs();
+    this.#loop = this.#write(transactions);
   }
 
   /**
    * Fences whoever writes under another id, and aborts what it left open. Writes nothing.
    * @throws Error as claim() does
    */
-  fence(transactionalId: string): Promise<void> {
-    throw new Error(transactionalId);
+  async fence(transactionalId: string): Promise<void> {
+    await this.#claim(transactionalId);
   }
 
   /** Takes a record for the next transaction; without a claim it is dropped. */
   append(record: ProducerRecord): boolean {
-    throw new Error(record.topic);
+    if (!this.#isOwner) return true;
+    const { records } = this.#next;
+    const count = records.push(record);
+    this.#next.bytes += recordBytes(record);
+    if (count === 1 || count === fullRecords) this.#changed.wake();
+    return this.#isBelow(1);
   }
 
   room(): Promise<void> {
-    throw new Error('room');
+    return this.#isBelow(0.5) ? Promise.resolve() : this.#room.wait();
   }
 
   /** Records taken and not yet committed, without what was attached. */
   buffered(): { records: number; bytes: number } {
-    throw new Error('buffered');
+    const { records, bytes } = this.#next;
+    return { records: records.length + this.#cut.records.length, bytes: bytes + this.#cut.bytes };
   }
 
   /**
    * Commits everything appended, and attach() even when nothing was appended, or gives up after so many milliseconds.
    * @returns how many records are not committed
    */
-  flush(waitMsMax: number): Promise<number> {
-    throw new Error(`${waitMsMax}`);
+  async flush(waitMsMax: number): Promise<number> {
+    if (!this.#isOwner) return 0;
+    const committed = new AbortController();
+    this.#isFlushDue = true;
+    this.#changed.wake();
+    await Promise.race([this.#flushed.wait(), sleep(waitMsMax, undefined, { signal: committed.signal })]);
+    committed.abort();
+    return this.buffered().records;
   }
 
-  close(): Promise<void> {
-    throw new Error('close');
+  /** What is not committed is left to the coordinator, which aborts it at the next claim or in a minute. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#changed.wake();
+    await this.#client.close();
+    await this.#loop;
   }
 
   /** @throws Error in one sentence: which topic is missing, or why the broker does not answer */
   checkTopics(topics: string[]): Promise<void> {
-    throw new Error(topics.join());
+    return this.#topics.check(topics, this.#servers);
+  }
+
+  async #claim(transactionalId: string): Promise<ProducerIdentity> {
+    const deadlineMs = this.#options.monotonicMs() + claimMsMax;
+    let lastWhy = '';
+    const onRetry = (why: string) => {
+      lastWhy = why;
+      this.#report(why);
+    };
+    const rest = async (failures: number, limits: BackoffLimits | null) => {
+      if (this.#options.monotonicMs() > deadlineMs) throw new Error(`cannot claim ${transactionalId}: ${lastWhy}`);
+      await this.#rest(failures, limits);
+    };
+    return new Coordinator({ client: this.#client, transactionalId, onRetry, rest }).claim();
+  }
+
+  async #write(transactions: Transactions): Promise<void> {
+    const { signal } = this.#closing;
+    try {
+      for (;;) {
+        await this.#due();
+        if (signal.aborted) return;
+        await this.#commit(transactions);
+      }
+    } catch (error) {
+      if (!signal.aborted) this.#lose(describeError(error as Error));
+    }
+  }
+
+  /** Resolves when the next transaction is due, and all that has been read from sockets by then was appended. */
+  async #due(): Promise<void> {
+    for (let waitMs = this.#waitMs(); waitMs > 0; waitMs = this.#waitMs()) {
+      const changed = new AbortController();
+      await Promise.race([this.#changed.wait(), sleep(waitMs, undefined, { signal: changed.signal }).catch(() => {})]);
+      changed.abort();
+    }
+    await setImmediate();
+  }
+
+  #waitMs(): number {
+    if (this.#isFlushDue || this.#closing.signal.aborted) return 0;
+    const { length } = this.#next.records;
+    if (length >= fullRecords) return 0;
+    const { silenceMsMax, monotonicMs } = this.#options;
+    return this.#begunMs + (length > 0 ? lingerMs : silenceMsMax) - monotonicMs();
+  }
+
+  async #commit(transactions: Transactions): Promise<void> {
+    const { monotonicMs, attach, onDelivered } = this.#options;
+    this.#begunMs = monotonicMs();
+    this.#isFlushDue = false;
+    // What is flushed is in this cut, or was committed before.
+    const flushed = this.#flushed;
+    this.#flushed = new Waiters();
+    this.#cut = this.#next;
+    this.#next = nothing();
+    const { records } = this.#cut;
+    const all = records.concat(attach());
+    if (all.length > 0) await transactions.commit(all);
+    this.#cut = nothing();
+    this.#isAnswered = true;
+    if (records.length > 0) onDelivered(records);
+    if (this.#isBelow(0.5)) this.#room.wake();
+    flushed.wake();
+  }
+
+  #lose(why: string): void {
+    this.#isOwner = false;
+    this.#next = nothing();
+    this.#cut = nothing();
+    this.#room.wake();
+    this.#flushed.wake();
+    this.#options.onFenced(why);
+  }
+
+  #isBelow(share: number): boolean {
+    const recordsMax = this.#isAnswered ? answeredRecordsMax : bufferRecordsMax;
+    const { records, bytes } = this.buffered();
+    return records <= recordsMax * share && bytes <= bufferBytesMax * share;
+  }
+
+  /** Until the next attempt; throws once the producer is closed. */
+  async #rest(failures: number, limits: BackoffLimits | null): Promise<void> {
+    const { random, retry = retryLimits } = this.#options;
+    const delayMs = backoffDelayMs(failures, limits ?? retry, random());
+    await sleep(delayMs, undefined, { signal: this.#closing.signal });
+  }
+
+  #report(why: string): void {
+    if (this.#closing.signal.aborted) return;
+    this.#isAnswered = false;
+    if (this.#isBelow(0.5)) this.#room.wake();
+    this.#options.onRetry(`cannot write to ${this.#servers}: ${why}`);
   }
 }

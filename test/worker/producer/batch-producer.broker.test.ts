@@ -88,25 +88,26 @@ test('a batch sent again is stored once, and a greater epoch goes on where the o
   const pool = new ConnectionPool('test');
   const [host = '', port] = (bootstrapServers[0] ?? '').split(':');
   const connection = await pool.get({ host, port: Number(port) });
-  const producerId = await requestProducerId(connection);
+  const writer = { producerId: await requestProducerId(connection), epoch: 0, isTransactional: false };
   const queue = new PartitionQueue(topic, 0);
-  const send = async (bytes: Buffer) => (await produce(connection, [{ topic, partition: 0, bytes }])).codeOf(queue);
+  const send = async (bytes: Buffer) =>
+    (await produce(connection, null, [{ topic, partition: 0, bytes }])).codeOf(queue);
 
   queue.add(record('k', 'a'));
-  expect(await send(queue.send(producerId, 1000))).toBe(codes.none);
-  expect(await send(queue.send(producerId, 1000))).toBe(codes.none);
+  expect(await send(queue.send(writer, 1000))).toBe(codes.none);
+  expect(await send(queue.send(writer, 1000))).toBe(codes.none);
   expect(await recordsIn(topic)).toBe(1);
   queue.settle(codes.none);
 
   // A batch that the broker never saw counts as delivered: from here on the queue is ahead of the log.
   queue.add(record('k', 'never sent'));
-  queue.send(producerId, 1000);
+  queue.send(writer, 1000);
   queue.settle(codes.none);
   queue.add(record('k', 'b'));
-  const early = Buffer.from(queue.send(producerId, 1000));
+  const early = Buffer.from(queue.send(writer, 1000));
   expect(await send(early)).toBe(codes.outOfOrderSequence);
   queue.settle(codes.outOfOrderSequence);
-  expect(await send(queue.send(producerId, 1000))).toBe(codes.none);
+  expect(await send(queue.send(writer, 1000))).toBe(codes.none);
   expect(await send(early)).toBe(codes.invalidProducerEpoch);
   await pool.close();
   expect((await consume(2)).map(({ message }) => String(message.value))).toEqual(['a', 'b']);

@@ -1,10 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import {
-  answeredRecordsMax,
-  BatchProducer,
-  bufferBytesMax,
-  bufferRecordsMax,
-} from '../../../worker/producer/batch-producer.ts';
+import { BatchProducer } from '../../../worker/producer/batch-producer.ts';
+import { answeredRecordsMax, bufferBytesMax, bufferRecordsMax } from '../../../worker/producer/buffer.ts';
 import { partitionHash } from '../../../worker/producer/partition.ts';
 import type { ProducerRecord } from '../../../worker/producer/producer.ts';
 import { type Fate, type StubCluster, startStubCluster } from './stub-cluster.ts';

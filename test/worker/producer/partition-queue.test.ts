@@ -11,6 +11,8 @@ const record = (value: string): ProducerRecord => {
   return { topic: 't', key: 'k', value: Buffer.from(value), headers: [], timeMs: 0, exchangeTimeMs: null };
 };
 
+const writerOf = (producerId: bigint) => ({ producerId, epoch: 0, isTransactional: false });
+
 const notLeader = 6;
 const timedOut = 7;
 const unknownServerError = -1;
@@ -34,12 +36,12 @@ class Run {
   readonly queue = new PartitionQueue('t', 0);
   readonly delivered: string[] = [];
   #late: Buffer[] = [];
-  #producerId = 1n;
+  #writer = writerOf(1n);
   /** Whether the broker already holds the batch under way. */
   #isInLog = false;
 
   request(fate: Fate): void {
-    const bytes = Buffer.from(this.queue.send(this.#producerId, bytesMax));
+    const bytes = Buffer.from(this.queue.send(this.#writer, bytesMax));
     if (fate === 'request lost') return;
     if (fate === 'late') {
       this.#late.push(bytes);
@@ -72,7 +74,7 @@ class Run {
 
   #settle(code: number): void {
     const { delivered, isProducerIdRefused } = this.queue.settle(code);
-    if (isProducerIdRefused) this.#producerId++;
+    if (isProducerIdRefused) this.#writer = writerOf(this.#writer.producerId + 1n);
     if (delivered.length > 0) this.#isInLog = false;
     this.delivered.push(...delivered.map(({ value }) => String(value)));
   }
@@ -122,7 +124,7 @@ describe('a queue of one partition', () => {
   ])('%s is delivered', (_, code) => {
     const queue = new PartitionQueue('t', 0);
     queue.add(record('a'));
-    queue.send(1n, bytesMax);
+    queue.send(writerOf(1n), bytesMax);
     expect(queue.settle(code).delivered.length).toBe(1);
     expect(queue.isEmpty()).toBe(true);
   });
@@ -132,10 +134,10 @@ describe('a queue of one partition', () => {
     (code) => {
       const queue = new PartitionQueue('t', 0);
       queue.add(record('a'));
-      const first = Buffer.from(queue.send(1n, bytesMax));
+      const first = Buffer.from(queue.send(writerOf(1n), bytesMax));
       expect(queue.settle(code)).toEqual({ delivered: [], isProducerIdRefused: false });
       queue.add(record('b'));
-      expect(queue.send(2n, bytesMax)).toEqual(first);
+      expect(queue.send(writerOf(2n), bytesMax)).toEqual(first);
     },
   );
 
@@ -143,7 +145,7 @@ describe('a queue of one partition', () => {
     const queue = new PartitionQueue('t', 0);
     queue.add(record('x'.repeat(2 * bytesMax)));
     queue.add(record('b'));
-    queue.send(1n, bytesMax);
+    queue.send(writerOf(1n), bytesMax);
     expect(queue.settle(codes.none).delivered.length).toBe(1);
     expect(queue.isEmpty()).toBe(false);
   });
@@ -154,7 +156,7 @@ describe('a queue of one partition', () => {
     let bumps = 0;
     let isRefused = false;
     while (!isRefused) {
-      queue.send(1n, bytesMax);
+      queue.send(writerOf(1n), bytesMax);
       isRefused = queue.settle(codes.outOfOrderSequence).isProducerIdRefused;
       bumps++;
     }

@@ -2,7 +2,7 @@ import { createRecordsBatch, NumericMap } from '@platformatic/kafka';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ProducerRecord } from '../../../worker/producer/producer.ts';
-import { batchBytesMax, encodeRecordBatch } from '../../../worker/producer/record-batch.ts';
+import { type BatchIdentity, batchBytesMax, encodeRecordBatch } from '../../../worker/producer/record-batch.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 80 });
 
@@ -18,7 +18,7 @@ const record: fc.Arbitrary<ProducerRecord> = fc.record({
 });
 
 /** The same batch, written by the client library. */
-function written(records: ProducerRecord[], identity: { producerId: bigint; epoch: number; sequence: number }): Buffer {
+function written(records: ProducerRecord[], identity: BatchIdentity): Buffer {
   const messages = records.map(({ topic, key, value, headers, timeMs }) => ({
     topic,
     partition: 0,
@@ -27,15 +27,17 @@ function written(records: ProducerRecord[], identity: { producerId: bigint; epoc
     headers: new Map(headers.map(([name, content]) => [Buffer.from(name), Buffer.from(content)])),
     timestamp: BigInt(timeMs),
   }));
-  const { producerId, epoch, sequence } = identity;
+  const { producerId, epoch, isTransactional, sequence } = identity;
   const sequences = new NumericMap([['t:0', sequence]]);
-  return createRecordsBatch(messages, { producerId, producerEpoch: epoch, sequences, partitionLeaderEpoch: -1 }).buffer;
+  const options = { producerId, producerEpoch: epoch, sequences, partitionLeaderEpoch: -1 };
+  return createRecordsBatch(messages, { ...options, ...(isTransactional ? { transactionalId: 'x' } : {}) }).buffer;
 }
 
 test('a batch is, byte for byte, what the client library writes', () => {
   const identity = fc.record({
     producerId: fc.bigInt({ min: 0n, max: 2n ** 62n }),
     epoch: fc.integer({ min: 0, max: 2 ** 15 - 1 }),
+    isTransactional: fc.boolean(),
     sequence: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
   });
   fc.assert(

@@ -1,0 +1,30 @@
+// How much both producers take before they ask to wait, and who waits.
+import type { ProducerRecord } from './producer.ts';
+
+/** About 50,000 trades with their frames: five minutes of a broker's absence at the 168 trades/s of a usual feed. */
+export const bufferBytesMax = 32 * 1024 * 1024;
+export const bufferRecordsMax = 100_000;
+
+/** While the broker answers: a few requests' worth. More would bring no speed, only delay, memory and garbage. */
+export const answeredRecordsMax = 20_000;
+
+/** A record's share of objects and framing, so that many small records count for what they take. */
+const recordBytesOverhead = 150;
+const headerBytesOverhead = 40;
+
+export function recordBytes({ value, headers }: ProducerRecord): number {
+  return value.length + headers.length * headerBytesOverhead + recordBytesOverhead;
+}
+
+/** Those who wait for the same thing. */
+export class Waiters {
+  #waiting: (() => void)[] = [];
+
+  wait(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  wake(): void {
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+}

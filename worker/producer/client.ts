@@ -1,0 +1,29 @@
+// The client of both producers: connections and metadata of @platformatic/kafka, without its own repeats, and the bounds
+// of what both ask of a broker.
+import { Base } from '@platformatic/kafka';
+import type { BackoffLimits } from '../../runtime/backoff.ts';
+
+/** A broker that neither answers nor closes is told after this time, and asked again over a new connection. */
+const requestMsMax = 10_000;
+
+/** Shared by the batches of one request. A broker takes 100 MiB by default; memory and time-outs want less. */
+export const requestBytesMax = 4_000_000;
+
+/** Forever at the longest delay: the buffer is bounded, and a record must not be dropped. */
+export const retryLimits: BackoffLimits = { delayMsBase: 100, delayMsMax: 5000 };
+
+/** New partitions are found after this time. */
+export const metadataAgeMsMax = 60_000;
+
+export function createClient({ bootstrapServers, clientId }: { bootstrapServers: string[]; clientId: string }): Base {
+  const client = new Base({
+    clientId,
+    bootstrapBrokers: bootstrapServers,
+    autocreateTopics: false,
+    retries: 0,
+    requestTimeout: requestMsMax,
+  });
+  // The pool hears the first error of a connection only; a second one would end the process.
+  client.connections.on('connecting', ({ connection }) => connection.on('error', () => {}));
+  return client;
+}
