@@ -26,13 +26,16 @@ export interface Lost extends IdRange {
   why: string;
 }
 
-/** What is known of a symbol when reading starts: from what was written before. */
+/** What must be known of a symbol to go on where another worker ended. */
 export interface Cursor {
   lastId: bigint;
   /** Latest exchange time of what was written, milliseconds since 1970. */
   timeMs: number;
-  /** With the exchange time of the trade before each. */
-  gaps: (IdRange & { afterTimeMs: number })[];
+  /** Still to be repaired, with the exchange time of the trade before each. */
+  gaps: readonly (IdRange & { afterTimeMs: number })[];
+  lost: readonly Lost[];
+  /** Where ids began anew: the latest exchange time of the ids before. Null: they never did. */
+  resetTimeMs: number | null;
 }
 
 export type Outcome = 'next' | 'gap' | 'out-of-order' | 'duplicate' | 'reset';
@@ -55,19 +58,33 @@ export class Continuity {
   /** Exchange times of the trade before `nextId`, and the latest of all. */
   #lastTimeMs = 0;
   #newestTimeMs = 0;
+  /** Trades up to this exchange time are of ids before the present ones. */
+  #resetTimeMs: number | null = null;
   #gaps: Gap[] = [];
   #lost: Lost[] = [];
   /** Trades to be written since start, live and back-filled. */
   written = 0;
   duplicates = 0;
   repaired = 0;
+  /** Whether the cursor is another than when the caller last set this to false. */
+  hasMoved = false;
 
-  resume({ lastId, timeMs, gaps }: Cursor, nowMs: number): void {
+  resume({ lastId, timeMs, gaps, lost, resetTimeMs }: Cursor, nowMs: number): void {
     this.#firstId = 0n;
     this.#nextId = lastId + 1n;
     this.#lastTimeMs = timeMs;
     this.#newestTimeMs = timeMs;
-    for (const gap of gaps.slice(-gapsMax)) this.#open(gap, gap.afterTimeMs, nowMs);
+    this.#resetTimeMs = resetTimeMs;
+    this.#lost = [...lost];
+    for (const gap of gaps) this.#open(gap, gap.afterTimeMs, nowMs);
+  }
+
+  /** Of everything taken so far; null before the first trade. */
+  cursor(): Cursor | null {
+    if (this.#nextId === null) return null;
+    const gaps = this.#gaps.map(({ firstId, lastId, afterTimeMs }) => ({ firstId, lastId, afterTimeMs }));
+    const lost = this.#lost.slice();
+    return { lastId: this.#nextId - 1n, timeMs: this.#newestTimeMs, gaps, lost, resetTimeMs: this.#resetTimeMs };
   }
 
   /** A trade from the stream. Everything but a duplicate is to be written. */
@@ -83,11 +100,13 @@ export class Continuity {
     else this.#advance(id, exchangeTimeMs);
     this.#newestTimeMs = Math.max(this.#newestTimeMs, exchangeTimeMs);
     this.written++;
+    this.hasMoved = true;
     return outcome;
   }
 
   /** A trade that REST gave. @returns whether it is to be written: it was missing, or is newer than all */
   fill(id: bigint, exchangeTimeMs: number, nowMs: number): boolean {
+    if (this.#isOfIdsBefore(exchangeTimeMs)) return false;
     if (this.#nextId !== null && id < this.#nextId) {
       if (!this.#isMissing(id)) return false;
       this.#close(id, id, exchangeTimeMs);
@@ -105,6 +124,7 @@ export class Continuity {
   }
 
   giveUp(gap: Gap, why: string): void {
+    this.hasMoved = true;
     this.#gaps = this.#gaps.filter((other) => other !== gap);
     const { firstId, lastId } = gap;
     this.#lost.push({ firstId, lastId, missing: lastId - firstId + 1n, why });
@@ -130,6 +150,7 @@ export class Continuity {
   }
 
   #judge(id: bigint, exchangeTimeMs: number): Outcome {
+    if (this.#isOfIdsBefore(exchangeTimeMs)) return 'duplicate';
     if (this.#firstId === null || this.#nextId === null || id === this.#nextId) return 'next';
     if (id > this.#nextId) return 'gap';
     if (this.#isMissing(id)) return 'out-of-order';
@@ -139,6 +160,11 @@ export class Continuity {
     if (laterMs > roundingMs || (laterMs > 0 && isFar)) return 'reset';
     // A trade from before the first that was seen, in a frame that came after it.
     return id < this.#firstId && !isFar ? 'out-of-order' : 'duplicate';
+  }
+
+  /** A second connection or a standby's buffer may hold trades from before ids began anew, with far greater ids. */
+  #isOfIdsBefore(exchangeTimeMs: number): boolean {
+    return this.#resetTimeMs !== null && exchangeTimeMs <= this.#resetTimeMs;
   }
 
   #advance(id: bigint, exchangeTimeMs: number): void {
@@ -172,6 +198,7 @@ export class Continuity {
   #close(first: bigint, last: bigint, lastTimeMs: number): void {
     this.#gaps = this.#gaps.flatMap((gap) => {
       if (gap.lastId < first || last < gap.firstId) return [gap];
+      this.hasMoved = true;
       const rest: Gap[] = [];
       if (gap.firstId < first) rest.push({ ...gap, lastId: first - 1n, ...untried });
       if (last < gap.lastId) rest.push({ ...gap, firstId: last + 1n, afterTimeMs: lastTimeMs, ...untried });
@@ -182,6 +209,7 @@ export class Continuity {
   #forget(why: string): void {
     for (const gap of [...this.#gaps]) this.giveUp(gap, why);
     this.#firstId = null;
+    this.#resetTimeMs = this.#newestTimeMs;
     this.#newestTimeMs = 0;
   }
 }

@@ -47,7 +47,7 @@ export function cursorOf(trades: readonly WrittenTrade[]): Cursor | undefined {
   const least = known.map(({ id }) => id).sort((a, b) => (a < b ? -1 : 1))[0];
   if (least === undefined) return undefined;
   const inOrder = trades.filter(({ id }) => id >= least).sort((a, b) => (a.id < b.id ? -1 : 1));
-  const gaps: Cursor['gaps'] = [];
+  const gaps: Cursor['gaps'][number][] = [];
   let last = { id: least, exchangeTimeMs: 0 };
   for (const trade of inOrder) {
     const isHole = live.length > 0 && trade.id > last.id + 1n;
@@ -55,7 +55,7 @@ export function cursorOf(trades: readonly WrittenTrade[]): Cursor | undefined {
     last = trade;
   }
   const timeMs = trades.reduce((latest, { exchangeTimeMs }) => Math.max(latest, exchangeTimeMs), 0);
-  return { lastId: last.id, timeMs, gaps };
+  return { lastId: last.id, timeMs, gaps, lost: [], resetTimeMs: null };
 }
 
 /**

@@ -92,6 +92,18 @@ export class Symbols {
     return [...this.#entries.values()];
   }
 
+  /** Cursors of the symbols of which something was written or settled since the last call. */
+  changedCursors(): { symbol: string; cursor: Cursor }[] {
+    const changed: { symbol: string; cursor: Cursor }[] = [];
+    for (const { listing, continuity } of this.#entries.values()) {
+      if (!continuity?.hasMoved) continue;
+      continuity.hasMoved = false;
+      const cursor = continuity.cursor();
+      if (cursor) changed.push({ symbol: listing.symbol, cursor });
+    }
+    return changed;
+  }
+
   /** Nobody reads these symbols any more. */
   interrupt(symbols: readonly string[]): void {
     for (const entry of this.#entries.values()) {

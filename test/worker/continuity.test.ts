@@ -63,7 +63,8 @@ describe('an id is', () => {
 describe('after a restart', () => {
   test('what was written is a duplicate, what came since is a gap, and old gaps are open again', () => {
     const continuity = new Continuity();
-    continuity.resume({ lastId: 100n, timeMs: timeOf(100n), gaps: [{ firstId: 50n, lastId: 52n, afterTimeMs: 7 }] }, 0);
+    const gaps = [{ firstId: 50n, lastId: 52n, afterTimeMs: 7 }];
+    continuity.resume({ lastId: 100n, timeMs: timeOf(100n), gaps, lost: [], resetTimeMs: null }, 0);
     expect(take(continuity, 99, 51, 110)).toEqual(['duplicate', 'out-of-order', 'gap']);
     expect(ranges(continuity.gaps())).toEqual([
       [50, 50],

@@ -8,7 +8,7 @@ const backfilled = (...ids: number[]): WrittenTrade[] =>
 
 describe('where to resume is read from what the topic holds', () => {
   test('the greatest id and the latest time', () => {
-    expect(cursorOf(live(5, 6, 7))).toEqual({ lastId: 7n, timeMs: 1007, gaps: [] });
+    expect(cursorOf(live(5, 6, 7))).toEqual({ lastId: 7n, timeMs: 1007, gaps: [], lost: [], resetTimeMs: null });
   });
 
   test('holes between live trades are gaps, with the time before each', () => {
@@ -19,6 +19,8 @@ describe('where to resume is read from what the topic holds', () => {
         { firstId: 7n, lastId: 8n, afterTimeMs: 1006 },
         { firstId: 10n, lastId: 11n, afterTimeMs: 1009 },
       ],
+      lost: [],
+      resetTimeMs: null,
     });
   });
 
@@ -34,7 +36,7 @@ describe('where to resume is read from what the topic holds', () => {
   });
 
   test('back-filled trades alone tell how far, and no gap', () => {
-    expect(cursorOf(backfilled(2, 9))).toEqual({ lastId: 9n, timeMs: 1009, gaps: [] });
+    expect(cursorOf(backfilled(2, 9))).toEqual({ lastId: 9n, timeMs: 1009, gaps: [], lost: [], resetTimeMs: null });
   });
 
   test('nothing from nothing', () => {

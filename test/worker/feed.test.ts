@@ -149,7 +149,7 @@ describe('a standby', () => {
     await expect.poll(() => feed.kept().frames).toBe(10);
     expect(rawTexts()).toEqual([]);
     expect(status.notReady()).toBeNull();
-    feed.takeOver(new Map([['BTCUSDT', { lastId: 4n, timeMs: 1723161255346, gaps: [] }]]));
+    feed.takeOver(new Map([['BTCUSDT', { lastId: 4n, timeMs: 1723161255346, gaps: [], lost: [], resetTimeMs: null }]]));
     expect(written()).toEqual(ids(5, 10).map((id) => `BTCUSDT ${id}`));
     expect(feed.kept().frames).toBe(0);
     peer.send(tradeFrame(11));
@@ -177,7 +177,7 @@ describe('a standby', () => {
     for (const id of ids(4, 6)) peer.send(tradeFrame(id));
     await expect.poll(() => feed.kept().frames).toBe(3);
     // Of what it had appended, the new owner found the first only, and wrote up to 4.
-    feed.takeOver(new Map([['BTCUSDT', { lastId: 4n, timeMs: 1723161255346, gaps: [] }]]));
+    feed.takeOver(new Map([['BTCUSDT', { lastId: 4n, timeMs: 1723161255346, gaps: [], lost: [], resetTimeMs: null }]]));
     expect(written()).toEqual([...ids(1, 3), ...ids(5, 6)].map((id) => `BTCUSDT ${id}`));
   });
 });

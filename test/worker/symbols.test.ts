@@ -150,7 +150,7 @@ describe('after an interruption', () => {
 
   test('of the worker, too: it goes on where the cursor is', () => {
     const symbols = new Symbols(binance);
-    symbols.learn(btc, { lastId: 5n, timeMs: 1_700_000_000_005, gaps: [] }, 0);
+    symbols.learn(btc, { lastId: 5n, timeMs: 1_700_000_000_005, gaps: [], lost: [], resetTimeMs: null }, 0);
     expect(symbols.admit([trade(5), trade(6)], 0)).toMatchObject([{ trade: { tradeId: '6' } }]);
   });
 });
