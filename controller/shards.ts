@@ -11,7 +11,7 @@ import { hash } from 'node:crypto';
  */
 export function spread(symbols: readonly string[], shards: number): string[][] {
   if (shards > symbols.length) {
-    throw new Error(`shards is ${shards}, and there are only ${symbols.length} symbols: each shard needs one`);
+    throw new Error(`shards is ${shards}, and the number of symbols is ${symbols.length}: each shard needs one`);
   }
   let groups = [symbols.toSorted()];
   while (groups.length < shards) groups = withOneMore(groups);

@@ -98,7 +98,9 @@ describe('a workload', () => {
   });
 
   test('of more shards than symbols is refused with both numbers', () => {
-    expect(() => workloadOf({ shards: 3 })).toThrow('shards is 3, and there are only 2 symbols: each shard needs one');
+    expect(() => workloadOf({ shards: 3 })).toThrow(
+      'shards is 3, and the number of symbols is 2: each shard needs one',
+    );
   });
 });
 

@@ -66,6 +66,6 @@ describe('symbols', () => {
 
   test('cannot be on more shards than there are symbols', () => {
     expect(spread(['A', 'B'], 2).flat().sort()).toEqual(['A', 'B']);
-    expect(() => spread(['A', 'B'], 3)).toThrow('shards is 3, and there are only 2 symbols: each shard needs one');
+    expect(() => spread(['A', 'B'], 3)).toThrow('shards is 3, and the number of symbols is 2: each shard needs one');
   });
 });

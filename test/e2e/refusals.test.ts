@@ -31,6 +31,21 @@ describe('kubectl apply refuses', () => {
       manifestOf('bad', { ...good, topics: { raw: { retention: '7d' } } }),
       /topics\.raw\.retention.*168h/s,
     ],
+    [
+      'more shards than symbols',
+      manifestOf('bad', { symbols: ['BTCUSDT', 'ETHUSDT'], shards: 3 }),
+      /spec\.shards.*shards is 3.*symbols is 2.*use 2 at most/s,
+    ],
+    [
+      'a standby without transactions',
+      manifestOf('bad', { ...good, delivery: 'AtLeastOnce', standbys: 1 }),
+      /spec\.standbys.*needs delivery ExactlyOnce/s,
+    ],
+    [
+      'a topic with a name for cursors',
+      manifestOf('bad', { ...good, topics: { raw: { name: 'market.crypto.cursors.binance' } } }),
+      /topics\.raw\.name.*compacted/s,
+    ],
     ['no partitions', manifestOf('bad', { ...good, topics: { partitions: 0 } }), /topics\.partitions.*1/s],
   ])('%s, and says what would be right', async (_, manifest, words) => {
     const { code, stderr } = await tryApply(bed, manifest);
@@ -43,6 +58,15 @@ describe('kubectl apply refuses', () => {
     const patch = ['patch', 'exchangefeed', 'fixed', '--type=merge', '-p', '{"spec":{"topics":{"partitions":1}}}'];
     await expect(kubectl(bed, '-n', namespace, ...patch)).rejects.toThrow(/partitions.*grow/s);
     await deleteFeed(bed, 'fixed');
+  });
+
+  test('to scale a feed beyond its symbols, and to raise its delivery', async () => {
+    await apply(bed, manifestOf('lowered', { ...good, delivery: 'AtLeastOnce' }));
+    const scale = ['scale', 'exchangefeed', 'lowered', '--replicas=2'];
+    await expect(kubectl(bed, '-n', namespace, ...scale)).rejects.toThrow(/shards is 2.*symbols is 1/s);
+    const patch = ['patch', 'exchangefeed', 'lowered', '--type=merge', '-p', '{"spec":{"delivery":"ExactlyOnce"}}'];
+    await expect(kubectl(bed, '-n', namespace, ...patch)).rejects.toThrow(/delivery cannot change to ExactlyOnce/s);
+    await deleteFeed(bed, 'lowered');
   });
 });
 
