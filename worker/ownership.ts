@@ -37,12 +37,15 @@ export interface Ownership {
   fenced: ReadonlyMap<number, bigint>;
 }
 
+/** Why a shard may be taken over: a closed set, because it is a metric's label. */
+export type TakeReason = 'free' | 'released' | 'restart' | 'silence';
+
 export type Decision =
   | { kind: 'wait'; why: string; lookAgainMs: number }
   /** Take the transactional id of another shard, catch up with the log, and decide again. */
   | { kind: 'fence'; shard: number; why: string }
   /** Take the own transactional id, commit the claim, catch up with the log, and decide again. */
-  | { kind: 'take'; why: string }
+  | { kind: 'take'; reason: TakeReason; why: string }
   /** Every symbol is free: resume from the cursors, and write. */
   | { kind: 'write' }
   /** Commit a release, and stand by: another shard, whose claim goes first, has some of the symbols. */
@@ -106,15 +109,17 @@ export function ownerRecordOf(ownership: Ownership, claimant: Claimant, state: O
 function mayTake({ kind, usedOffset, fencedMs }: Ownership, claimant: Claimant, view: View): Decision {
   const owner = view.owners.get(claimant.shard);
   const isFencedOff = kind === 'fenced';
-  if (owner === undefined && !isFencedOff) return take('nobody ever owned it');
-  if (owner?.state === 'released' && owner.offset > usedOffset) return take(`${owner.instance} released it`);
-  if (owner?.instance === claimant.instance && !isFencedOff)
-    return take('this worker itself owned it before a restart');
+  if (owner === undefined && !isFencedOff) return take('free', 'nobody ever owned it');
+  if (owner?.state === 'released' && owner.offset > usedOffset)
+    return take('released', `${owner.instance} released it`);
+  if (owner?.instance === claimant.instance && !isFencedOff) {
+    return take('restart', 'this worker itself owned it before a restart');
+  }
   const since = Math.max(owner?.heardMs ?? 0, fencedMs ?? 0);
   const leftMs = silenceMsMax - (view.clockMs - since);
   const who = owner?.instance ?? 'its new owner';
   if (leftMs > 0) return wait(`${who} owns it`, leftMs);
-  return take(`${who} was silent for ${silenceMsMax / 1000} s`);
+  return take('silence', `${who} was silent for ${silenceMsMax / 1000} s`);
 }
 
 function ownClaim({ shard, instance }: Claimant, view: View): Decision {
@@ -128,7 +133,7 @@ function isFenced(shard: number, { offset }: Owner, { fenced }: Ownership, { own
   return told.some((byShard) => (byShard.get(shard) ?? -1n) >= offset);
 }
 
-const take = (why: string): Decision => ({ kind: 'take', why });
+const take = (reason: TakeReason, why: string): Decision => ({ kind: 'take', reason, why });
 
 function wait(why: string, lookAgainMs: number): Decision {
   return { kind: 'wait', why, lookAgainMs: Math.max(lookAgainMs, lookAgainMsMin) };
