@@ -14,8 +14,6 @@ export interface FeedMemory {
   unreadyCount: number;
   /** When live figures may be written again. */
   liveDueMs: number;
-  /** When shards were first seen that are not wanted any more. */
-  surplusSinceMs: number | null;
   /** When the workers of a shard were first heard, and none of them wrote; by shard. */
   ownerlessSinceMs: ReadonlyMap<number, number>;
   /** When the deletion was first seen. */
@@ -38,7 +36,6 @@ export function recall(memory: Memory, key: string, feed: ExchangeFeed): FeedMem
     status,
     unreadyCount: 0,
     liveDueMs,
-    surplusSinceMs: null,
     ownerlessSinceMs: new Map(),
     deletedMs: null,
   };

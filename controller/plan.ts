@@ -23,13 +23,9 @@ export interface Observed {
   topics: ObservedTopics | TargetError;
   subjects: ObservedSubjects | TargetError;
   workload: Workload;
-  /** Since when, in milliseconds, there have been shards that are not wanted any more; 0: there are none. */
-  surplusMs: number;
+  /** A shard's workers have waited for their turn for so long that another shard must be holding a symbol of theirs. */
+  isHeldUp: boolean;
 }
-
-// A worker whose image must be pulled first is there by then. Shards that wait for a symbol write nothing meanwhile, so
-// one that cannot start must not hold up the others for ever.
-export const surplusMsMax = 60_000;
 
 export type TopicAction =
   | { target: 'topics'; kind: 'create'; topics: Topic[] }
@@ -101,15 +97,16 @@ function planSubjects(desired: Subject[], observed: ObservedSubjects | TargetErr
 
 /**
  * Shards that are not wanted any more go last: they write the symbols that move until the workers that take these are
- * ready, which by then read them and only wait for the release.
+ * ready, which by then read them and only wait for the release. They wait with all their symbols, so one that cannot
+ * start must not hold up the others for ever.
  */
-function planWorkers(desired: DesiredWorkload, { workload, surplusMs }: Observed): WorkersAction[] {
+function planWorkers(desired: DesiredWorkload, { workload, isHeldUp }: Observed): WorkersAction[] {
   const deployments = desired.deployments.filter((deployment) => needsApply(deployment, workload.deployments));
   const budgets = desired.budgets.filter((budget) => needsApply(budget, workload.budgets));
   const areMoved = desired.deployments.every(({ metadata: { name } }) =>
     workload.deployments.some((it) => it.metadata.name === name && !isEnding(it) && isRolledOut(it)),
   );
-  const mayRemove = (deployments.length === 0 && areMoved) || surplusMs >= surplusMsMax;
+  const mayRemove = (deployments.length === 0 && areMoved) || isHeldUp;
   const removed = [
     ...(mayRemove ? surplusOf(desired, desired.deployments, workload.deployments) : []),
     ...surplusOf(desired, desired.budgets, workload.budgets),
@@ -129,7 +126,7 @@ function needsApply(desired: WorkloadObject, observed: readonly WorkloadObject[]
 }
 
 /** What the feed owns and does not want any more; what others made under the feed's label is not ours to remove. */
-export function surplusOf<T extends WorkloadObject>(
+function surplusOf<T extends WorkloadObject>(
   { feedUid }: DesiredWorkload,
   desired: readonly T[],
   observed: readonly T[],

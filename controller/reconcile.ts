@@ -11,7 +11,7 @@ import type { WorkerReader } from './feeds.ts';
 import type { Outcome } from './kube/workers.ts';
 import { type FeedMemory, type Memory, recall } from './memory.ts';
 import type { ControllerMetrics } from './metrics.ts';
-import { type Action, type Observed, plan, surplusOf } from './plan.ts';
+import { type Action, type Observed, plan } from './plan.ts';
 import { describe, type Seen } from './status.ts';
 import { hear, ownerlessShards, type ShardReport } from './streaming.ts';
 import type { SubjectsTarget } from './targets/subjects.ts';
@@ -108,16 +108,14 @@ function accept(feed: ExchangeFeed, { config, schemas }: Parts): Desired | Targe
 
 async function observe(desired: Desired, memory: FeedMemory, { targets, nowMs }: Parts): Promise<Observed> {
   const workload = await targets.workers.observe(desired.workload);
-  const hasSurplus = surplusOf(desired.workload, desired.workload.deployments, workload.deployments).length > 0;
-  memory.surplusSinceMs = hasSurplus ? (memory.surplusSinceMs ?? nowMs()) : null;
-  const surplusMs = memory.surplusSinceMs === null ? 0 : nowMs() - memory.surplusSinceMs;
+  const isHeldUp = ownerlessFor(memory, nowMs()).length > 0;
   const { verified } = memory;
-  if (verified !== null && nowMs() < verified.untilMs) return { ...verified, workload, surplusMs };
+  if (verified !== null && nowMs() < verified.untilMs) return { ...verified, workload, isHeldUp };
   const [topics, subjects] = await Promise.all([
     orFailure(targets.topics.observe(desired)),
     orFailure(targets.subjects.observe(desired)),
   ]);
-  return { topics, subjects, workload, surplusMs };
+  return { topics, subjects, workload, isHeldUp };
 }
 
 /** In order; after a failure the workers are left as they are. */
@@ -226,7 +224,8 @@ async function conclude(
 ): Promise<Outcome> {
   const pods = parts.cache.pods(key);
   const reports = hear(await parts.workers.read(pods));
-  const ownerless = ownerlessFor(reports, seen.feed, memory, parts);
+  noteOwnerless(reports, seen.feed, memory, parts.nowMs());
+  const ownerless = ownerlessFor(memory, parts.nowMs());
   for (const { reason } of seen.failures) parts.metrics.failures.inc({ reason });
   const liveDue = parts.nowMs() >= memory.liveDueMs;
   const previous = memory.status;
@@ -248,12 +247,15 @@ async function conclude(
   return { requeueAfterMs: settleMs };
 }
 
-/** Shards that nobody has written for too long, counted from when that was first seen. */
-function ownerlessFor(reports: ShardReport[], feed: ExchangeFeed, memory: FeedMemory, { nowMs }: Parts): number[] {
+function noteOwnerless(reports: ShardReport[], feed: ExchangeFeed, memory: FeedMemory, nowMs: number): void {
+  const { ownerlessSinceMs } = memory;
   const shards = ownerlessShards(reports, feed.spec.shards);
-  const sinceMs = new Map(shards.map((shard) => [shard, memory.ownerlessSinceMs.get(shard) ?? nowMs()]));
-  memory.ownerlessSinceMs = sinceMs;
-  return [...sinceMs].filter(([, startMs]) => nowMs() - startMs >= ownerlessMsMax).map(([shard]) => shard);
+  memory.ownerlessSinceMs = new Map(shards.map((shard) => [shard, ownerlessSinceMs.get(shard) ?? nowMs]));
+}
+
+/** Shards that nobody has written for too long, counted from when that was first seen. */
+function ownerlessFor({ ownerlessSinceMs }: FeedMemory, nowMs: number): number[] {
+  return [...ownerlessSinceMs].filter(([, startMs]) => nowMs - startMs >= ownerlessMsMax).map(([shard]) => shard);
 }
 
 function unreadyLookMs(failures: TargetError[], { unreadyCount }: FeedMemory, { random }: Parts): number {
