@@ -70,8 +70,9 @@ export class TransactionalProducer implements Producer {
   #isFlushDue = false;
   readonly #changed = new Waiters();
   readonly #room = new Waiters();
-  /** For the next commit that begins. */
-  #flushed = new Waiters();
+  /** For the next commit that begins, and for the present one. */
+  #toFlush = new Waiters();
+  #flushing = new Waiters();
   #loop: Promise<void> = Promise.resolve();
 
   constructor(options: TransactionalProducerOptions) {
@@ -88,6 +89,8 @@ export class TransactionalProducer implements Producer {
   async claim(): Promise<void> {
     const { transactionalId, monotonicMs } = this.#options;
     if (this.#isOwner) throw new Error(`${transactionalId} is claimed already`);
+    // Of the time before resign(): its last transaction may still be under way.
+    await this.#loop;
     await checkTransactions(this.#client, this.#servers);
     const identity = await this.#claim(transactionalId);
     const transactions = new Transactions({
@@ -103,6 +106,14 @@ export class TransactionalProducer implements Producer {
     this.#isAnswered = true;
     this.#begunMs = monotonicMs();
     this.#loop = this.#write(transactions);
+  }
+
+  /** Gives the transactional id up without a word: append() takes nothing more until claim(). To be flushed before. */
+  resign(): void {
+    this.#isOwner = false;
+    this.#next = nothing();
+    this.#changed.wake();
+    this.#room.wake();
   }
 
   /**
@@ -142,7 +153,7 @@ export class TransactionalProducer implements Producer {
     const committed = new AbortController();
     this.#isFlushDue = true;
     this.#changed.wake();
-    await Promise.race([this.#flushed.wait(), sleep(waitMsMax, undefined, { signal: committed.signal })]);
+    await Promise.race([this.#toFlush.wait(), sleep(waitMsMax, undefined, { signal: committed.signal })]);
     committed.abort();
     return this.buffered().records;
   }
@@ -179,7 +190,7 @@ export class TransactionalProducer implements Producer {
     try {
       for (;;) {
         await this.#due();
-        if (signal.aborted) return;
+        if (signal.aborted || !this.#isOwner) return;
         await this.#commit(transactions);
       }
     } catch (error) {
@@ -198,7 +209,7 @@ export class TransactionalProducer implements Producer {
   }
 
   #waitMs(): number {
-    if (this.#isFlushDue || this.#closing.signal.aborted) return 0;
+    if (this.#isFlushDue || !this.#isOwner || this.#closing.signal.aborted) return 0;
     const { length } = this.#next.records;
     if (length >= fullRecords) return 0;
     const { silenceMsMax, monotonicMs } = this.#options;
@@ -210,8 +221,8 @@ export class TransactionalProducer implements Producer {
     this.#begunMs = monotonicMs();
     this.#isFlushDue = false;
     // What is flushed is in this cut, or was committed before.
-    const flushed = this.#flushed;
-    this.#flushed = new Waiters();
+    this.#flushing = this.#toFlush;
+    this.#toFlush = new Waiters();
     this.#cut = this.#next;
     this.#next = nothing();
     const { records } = this.#cut;
@@ -221,7 +232,7 @@ export class TransactionalProducer implements Producer {
     this.#isAnswered = true;
     if (records.length > 0) onDelivered(records);
     if (this.#isBelow(0.5)) this.#room.wake();
-    flushed.wake();
+    this.#flushing.wake();
   }
 
   #lose(why: string): void {
@@ -229,14 +240,15 @@ export class TransactionalProducer implements Producer {
     this.#next = nothing();
     this.#cut = nothing();
     this.#room.wake();
-    this.#flushed.wake();
+    this.#flushing.wake();
+    this.#toFlush.wake();
     this.#options.onFenced(why);
   }
 
   #isBelow(share: number): boolean {
     const recordsMax = this.#isAnswered ? answeredRecordsMax : bufferRecordsMax;
-    const { records, bytes } = this.buffered();
-    return records <= recordsMax * share && bytes <= bufferBytesMax * share;
+    const records = this.#next.records.length + this.#cut.records.length;
+    return records <= recordsMax * share && this.#next.bytes + this.#cut.bytes <= bufferBytesMax * share;
   }
 
   /** Until the next attempt; throws once the producer is closed. */

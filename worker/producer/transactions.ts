@@ -37,6 +37,7 @@ export class Transactions {
     this.#options = options;
     this.#identity = options.identity;
     this.#coordinator = new Coordinator(options);
+    options.topics.reset();
   }
 
   /** @throws TransactionError when another has taken the id: nothing more can be committed */
@@ -46,7 +47,6 @@ export class Transactions {
         await this.#attempt(records);
         return;
       } catch (error) {
-        this.#options.topics.reset();
         if (!(error instanceof TransactionError) || error.meaning === 'fenced') throw error;
         this.#isAborted = true;
         this.#options.onRetry(error.message);
@@ -60,6 +60,7 @@ export class Transactions {
     if (this.#isAborted || this.#coordinator.isUnsure()) {
       this.#identity = await this.#coordinator.nextEpoch(this.#identity);
       this.#isAborted = false;
+      this.#options.topics.reset();
     }
     const { client, topics, transactionalId, onRetry, rest, monotonicMs } = this.#options;
     const identity = this.#identity;

@@ -104,11 +104,11 @@ const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 describe('on a cluster', () => {
   test.each<[string, Fate[]]>([
     ['nothing fails', []],
-    ['connections end before the broker has read', ['cut before append', 'cut before append', 'cut before append']],
-    ['connections end before the broker has answered', ['cut after append', 'cut after append', 'cut after append']],
+    ['connections end before the broker has read', ['cut before', 'cut before', 'cut before']],
+    ['connections end before the broker has answered', ['cut after', 'cut after', 'cut after']],
     ['the broker leads no more', [6, 6, 6]],
     ['the broker knows no order', [45, 59, 45]],
-    ['everything fails in turn', ['cut after append', 7, 'cut before append', 45, 5, 19]],
+    ['everything fails in turn', ['cut after', 7, 'cut before', 45, 5, 19]],
   ])('each record is written once and in order of its key when %s', async (_, fates) => {
     cluster = await startStubCluster(2, 4);
     cluster.fate = (request) => fates[request] ?? 'good';

@@ -1,4 +1,4 @@
-// One partition of a broker, as far as an idempotent producer can tell: its log, and what it knows of each producer.
+// One partition of a broker, as far as its producers can tell: its log, and what it knows of each producer.
 // The rules are Kafka's: https://github.com/apache/kafka/blob/trunk/storage/src/main/java/org/apache/kafka/storage/internals/log/ProducerAppendInfo.java
 import { Reader, readRecordsBatch } from '@platformatic/kafka';
 import { codes } from '../../../worker/producer/partition-queue.ts';
@@ -14,13 +14,16 @@ interface ProducerState {
 export class ModelPartition {
   /** Values as text, in order. */
   readonly log: string[] = [];
+  /** The same records, with what became of their transaction. */
+  readonly #records: { value: string; producerId: bigint; state: 'open' | 'committed' | 'aborted' }[] = [];
   /** Of a batch. */
   bytesMax = Number.POSITIVE_INFINITY;
   readonly #producers = new Map<bigint, ProducerState>();
 
   /** @returns the error code */
   append(bytes: Buffer): number {
-    const { producerId, producerEpoch: epoch, firstSequence: first, records } = readRecordsBatch(Reader.from(bytes));
+    const batch = readRecordsBatch(Reader.from(bytes));
+    const { producerId, producerEpoch: epoch, firstSequence: first, records } = batch;
     const last = (first + records.length - 1) % 2 ** 31;
     const known = this.#producers.get(producerId);
     if (known?.epoch === epoch && known.batches.some((batch) => batch.first === first && batch.last === last)) {
@@ -35,8 +38,30 @@ export class ModelPartition {
     const earlier = known?.epoch === epoch ? known.batches : [];
     const batches = [...earlier, { first, last }].slice(-batchesRemembered);
     this.#producers.set(producerId, { epoch, batches });
-    this.log.push(...records.map(({ value }) => String(value)));
+    for (const { value } of records) {
+      const state = isTransactional(batch) ? 'open' : 'committed';
+      this.log.push(String(value));
+      this.#records.push({ value: String(value), producerId, state });
+    }
     return codes.none;
+  }
+
+  /** The marker of a transaction's end. */
+  end(producerId: bigint, epoch: number, isCommit: boolean): void {
+    for (const record of this.#records) {
+      if (record.producerId === producerId && record.state === 'open') {
+        record.state = isCommit ? 'committed' : 'aborted';
+      }
+    }
+    const known = this.#producers.get(producerId);
+    if (known && epoch > known.epoch) this.#producers.set(producerId, { epoch, batches: [] });
+  }
+
+  /** What a consumer reads with isolation.level=read_committed: up to the first record of an open transaction. */
+  committed(): string[] {
+    const open = this.#records.findIndex(({ state }) => state === 'open');
+    const ended = open === -1 ? this.#records : this.#records.slice(0, open);
+    return ended.filter(({ state }) => state === 'committed').map(({ value }) => value);
   }
 
   /** Somebody has claimed a greater epoch of every producer known. */
@@ -60,3 +85,7 @@ export class ModelPartition {
     }
   }
 }
+
+const transactionalAttribute = 0x10;
+
+export const isTransactional = ({ attributes }: { attributes: number }) => (attributes & transactionalAttribute) !== 0;

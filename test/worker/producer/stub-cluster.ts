@@ -1,15 +1,28 @@
 // A Kafka cluster in this process: real sockets, model partitions, and answers that a test may spoil.
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { Reader, Writer } from '@platformatic/kafka';
-import { ModelPartition } from './model-partition.ts';
+import { Reader, readRecordsBatch, Writer } from '@platformatic/kafka';
+import { transactionCodes } from '../../../worker/producer/transaction-failures.ts';
+import { ModelCoordinator } from './model-coordinator.ts';
+import { isTransactional, ModelPartition } from './model-partition.ts';
 
-const keys = { produce: 0, metadata: 3, apiVersions: 18, initProducerId: 22 };
+const keys = {
+  produce: 0,
+  metadata: 3,
+  findCoordinator: 10,
+  apiVersions: 18,
+  initProducerId: 22,
+  addPartitions: 24,
+  end: 26,
+};
 
-/** What becomes of a Produce request; a number is an error code for all its partitions, none of which it appends. */
-export type Fate = 'good' | 'cut before append' | 'cut after append' | 'answer nothing' | number;
+/** What becomes of a request; a number is the error code that is answered, and then nothing is done. */
+export type Fate = 'good' | 'cut before' | 'cut after' | 'answer nothing' | number;
+
+export type CoordinatorRequest = 'init' | 'add' | 'commit' | 'abort';
 
 const notLeader = 6;
+const notCoordinator = 16;
 
 export interface StubCluster {
   /** Of the topic `t`. */
@@ -18,6 +31,14 @@ export interface StubCluster {
   leaders: number[];
   /** Asked for each Produce request, in order of arrival. */
   fate: (request: number) => Fate;
+  /** Knows all transactional ids. */
+  coordinator: ModelCoordinator;
+  /** Index of its broker. */
+  coordinatorNode: number;
+  /** Asked for each request to the coordinator but FindCoordinator. */
+  coordinatorFate: (request: CoordinatorRequest) => Fate;
+  /** Whether it says that it speaks transactions. */
+  hasTransactions: boolean;
   /** Addresses, by broker. */
   servers: string[];
   /** Partitions of each Produce request so far. */
@@ -28,10 +49,15 @@ export interface StubCluster {
 export async function startStubCluster(brokers: number, partitions: number): Promise<StubCluster> {
   const servers: Server[] = [];
   const sockets = new Set<Socket>();
+  const models = Array.from({ length: partitions }, () => new ModelPartition());
   const cluster: StubCluster = {
-    partitions: Array.from({ length: partitions }, () => new ModelPartition()),
+    partitions: models,
     leaders: Array.from({ length: partitions }, (_, index) => index % brokers),
     fate: () => 'good',
+    coordinator: new ModelCoordinator(models),
+    coordinatorNode: 0,
+    coordinatorFate: () => 'good',
+    hasTransactions: true,
     servers: [],
     requests: [],
     async close() {
@@ -75,22 +101,31 @@ function answerTo(cluster: StubCluster, node: number, request: Reader): Writer |
   request.readNullableString(false);
   switch (key) {
     case keys.apiVersions:
-      return writeVersions(answer);
+      return writeVersions(answer, cluster);
     case keys.metadata:
       return writeMetadata(answer, cluster);
     case keys.initProducerId:
-      return answer.appendInt32(0).appendInt16(0).appendInt64(7n).appendInt16(0);
+      if (version < 2) return answer.appendInt32(0).appendInt16(0).appendInt64(7n).appendInt16(0);
+      return coordinate(answer, cluster, node, request, key);
+    case keys.addPartitions:
+    case keys.end:
+      return coordinate(answer, cluster, node, request, key);
+    case keys.findCoordinator:
+      return writeCoordinator(answer, cluster);
     case keys.produce:
       return writeProduced(answer, cluster, node, request);
   }
   throw new Error(`API ${key} version ${version} is not expected`);
 }
 
-function writeVersions(answer: Writer): Writer {
+function writeVersions(answer: Writer, { hasTransactions }: StubCluster): Writer {
   const versions = [
     [keys.produce, 3, 7],
     [keys.metadata, 8, 8],
-    [keys.initProducerId, 0, 1],
+    [keys.initProducerId, 0, hasTransactions ? 3 : 1],
+    [keys.findCoordinator, 0, 2],
+    [keys.addPartitions, 0, 3],
+    [keys.end, 0, 3],
   ] as const;
   answer.appendInt16(0).appendUnsignedVarInt(versions.length + 1);
   for (const [key, min, max] of versions)
@@ -128,14 +163,72 @@ function writeProduced(
     return { partition, bytes };
   });
   const fate = cluster.fate(cluster.requests.push(partitions.map(({ partition }) => partition)) - 1);
-  if (fate === 'cut before append') return 'cut';
+  if (fate === 'cut before') return 'cut';
   answer.appendInt32(1).appendString(topic, false).appendInt32(partitions.length);
   for (const { partition, bytes } of partitions) {
     const isLeader = cluster.leaders[partition] === node;
-    const append = () => cluster.partitions[partition]?.append(bytes) ?? -1;
+    const append = () => appendTo(cluster, partition, bytes);
     const code = typeof fate === 'number' ? fate : isLeader ? append() : notLeader;
     answer.appendInt32(partition).appendInt16(code).appendInt64(0n).appendInt64(-1n).appendInt64(0n);
   }
-  if (fate === 'cut after append') return 'cut';
+  if (fate === 'cut after') return 'cut';
   return fate === 'answer nothing' ? 'nothing' : answer.appendInt32(0);
+}
+
+/** Of a transaction, a broker takes only what belongs to an open one. */
+function appendTo({ partitions, coordinator }: StubCluster, partition: number, bytes: Buffer): number {
+  const batch = readRecordsBatch(Reader.from(bytes));
+  const writer = { producerId: batch.producerId, epoch: batch.producerEpoch };
+  if (isTransactional(batch) && !coordinator.isOpen(writer, partition)) return transactionCodes.invalidTransactionState;
+  return partitions[partition]?.append(bytes) ?? -1;
+}
+
+function writeCoordinator(answer: Writer, { servers, coordinatorNode }: StubCluster): Writer {
+  const { hostname, port } = new URL(`kafka://${servers[coordinatorNode]}`);
+  answer.appendInt32(0).appendInt16(0).appendString(null, false).appendInt32(coordinatorNode);
+  return answer.appendString(hostname, false).appendInt32(Number(port));
+}
+
+function coordinate(
+  answer: Writer,
+  cluster: StubCluster,
+  node: number,
+  request: Reader,
+  key: number,
+): Writer | 'cut' | 'nothing' {
+  request.readTaggedFields();
+  const id = request.readString();
+  const timeoutMsBytes = 4;
+  if (key === keys.initProducerId) request.skip(timeoutMsBytes);
+  const producer = { producerId: request.readInt64(), epoch: request.readInt16() };
+  const isCommit = key === keys.end && request.readBoolean();
+  const kind =
+    key === keys.initProducerId ? 'init' : key === keys.addPartitions ? 'add' : isCommit ? 'commit' : 'abort';
+  const fate = node === cluster.coordinatorNode ? cluster.coordinatorFate(kind) : notCoordinator;
+  if (fate === 'cut before') return 'cut';
+  answer.appendTaggedFields().appendInt32(0);
+  const refusal = typeof fate === 'number' ? fate : null;
+  const { coordinator } = cluster;
+  if (kind === 'init') {
+    const { code, producerId, epoch } =
+      refusal === null ? coordinator.init(id, producer) : { ...producer, code: refusal };
+    answer.appendInt16(code).appendInt64(producerId).appendInt16(epoch);
+  } else if (kind === 'add') {
+    writeAdded(answer, request, (partitions) => refusal ?? coordinator.add(id, producer, partitions));
+  } else answer.appendInt16(refusal ?? coordinator.end(id, producer, isCommit));
+  if (fate === 'cut after') return 'cut';
+  return fate === 'answer nothing' ? 'nothing' : answer.appendTaggedFields();
+}
+
+/** The same code for each partition. */
+function writeAdded(answer: Writer, request: Reader, add: (partitions: number[]) => number): void {
+  const topics = request.readArray((reader) => {
+    return { topic: reader.readString(), partitions: reader.readArray(() => reader.readInt32(), true, false) };
+  });
+  const code = add(topics.flatMap(({ partitions }) => partitions));
+  answer.appendArray(topics, (writer, { topic, partitions }) => {
+    writer.appendString(topic).appendArray(partitions, (inner, partition) => {
+      inner.appendInt32(partition).appendInt16(code);
+    });
+  });
 }
