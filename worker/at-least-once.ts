@@ -25,6 +25,7 @@ export function createAtLeastOnce(options: DeliveryOptions): Delivery {
       feed.takeOver(written);
     },
     drain: (waitMsMax) => producer.flush(waitMsMax),
+    ownerSilenceMs: () => 0,
     close: () => producer.close(),
   };
 }

@@ -19,6 +19,8 @@ export interface Delivery {
    * @returns how many records could not be written in so many milliseconds
    */
   drain(waitMsMax: number): Promise<number>;
+  /** How long a standby has not heard of the owner, milliseconds; 0 for the owner, and where there is none. */
+  ownerSilenceMs(): number;
   close(): Promise<void>;
 }
 

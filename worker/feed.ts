@@ -10,7 +10,7 @@ import { type Round, watchListings } from './listings.ts';
 import type { Metrics } from './metrics.ts';
 import type { Producer, ProducerRecord } from './producer/producer.ts';
 import type { Received, Records } from './records.ts';
-import { StandbyBuffer } from './standby-buffer.ts';
+import type { StandbyBuffer } from './standby-buffer.ts';
 import type { Status } from './status.ts';
 import type { Job, Symbols, Written } from './symbols.ts';
 
@@ -25,6 +25,8 @@ export interface FeedOptions {
   names: string[];
   symbols: Symbols;
   records: Records;
+  /** What it reads as a standby. */
+  kept: StandbyBuffer<Received>;
   producer: Producer;
   /** Whether there is a topic for frames that cannot be read; without it only the raw topic has them. */
   hasDeadLetters: () => boolean;
@@ -43,7 +45,6 @@ export class Feed {
   readonly #options: FeedOptions;
   readonly #links: Links;
   readonly #backfills: Budget;
-  readonly #standby = new StandbyBuffer<Received>();
   readonly #subscribed = Promise.withResolvers<void>();
   /** What had been written when this worker became the owner, by symbol. */
   #written: Written = new Map();
@@ -89,7 +90,7 @@ export class Feed {
     symbols.resume(status.symbolsIn('subscribed'), monotonicMs());
     this.#owning = new AbortController();
     // A full buffer is answered by the next frame that comes; what is kept here is bounded by itself.
-    for (const received of this.#standby.take())
+    for (const received of this.#options.kept.take())
       this.#append(this.#recordsOf(received, exchange.parse(received.frame)));
     this.#repairing = this.#repair(this.#repairing, this.#owning.signal);
   }
@@ -100,11 +101,6 @@ export class Feed {
     this.#owning = null;
     this.#written = new Map();
     this.#options.symbols.begin(this.#written, this.#options.monotonicMs());
-  }
-
-  /** What a standby keeps. */
-  kept(): { frames: number; bytes: number } {
-    return this.#standby.size();
   }
 
   /** Has a new connection take over from each present one. */
@@ -145,7 +141,7 @@ export class Feed {
   }
 
   #onFrame(frame: Buffer, connection: Connection): void {
-    const { exchange, nowUs, monotonicMs, metrics } = this.#options;
+    const { exchange, kept, nowUs, monotonicMs, metrics } = this.#options;
     const parsed = exchange.parse(frame);
     metrics.frames.inc({ kind: parsed.kind });
     if (parsed.kind === 'heartbeat' || parsed.kind === 'ignored') return;
@@ -155,7 +151,7 @@ export class Feed {
     }
     if (parsed.kind === 'trades') connection.link.gotTrades(connection);
     const received: Received = { frame, connectionId: connection.id, receivedUs: nowUs() };
-    if (this.#owning === null) this.#standby.keep(received, frame.length, monotonicMs());
+    if (this.#owning === null) kept.keep(received, frame.length, monotonicMs());
     else if (!this.#append(this.#recordsOf(received, parsed))) this.#pause(connection);
   }
 

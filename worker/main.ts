@@ -10,12 +10,14 @@ import { createWallClock } from './clock.ts';
 import { continuityStatus } from './completeness.ts';
 import { type Configured, configure } from './configuration.ts';
 import type { Delivery, DeliveryOptions } from './delivery.ts';
+import { createExactlyOnce } from './exactly-once.ts';
 import { Feed } from './feed.ts';
 import { watchMemory } from './memory.ts';
 import { createMetrics } from './metrics.ts';
 import type { ProducerEvents } from './producer/producer.ts';
-import { Records } from './records.ts';
+import { type Received, Records } from './records.ts';
 import { messageOf, retry } from './retry.ts';
+import { StandbyBuffer } from './standby-buffer.ts';
 import { type Part, Status } from './status.ts';
 import { registerSchema } from './subjects.ts';
 import { Symbols } from './symbols.ts';
@@ -61,6 +63,7 @@ async function run(configured: Configured, log: Logger): Promise<number> {
 }
 
 interface Parts extends DeliveryOptions {
+  kept: StandbyBuffer<Received>;
   delivery: Delivery;
 }
 
@@ -70,7 +73,14 @@ function createParts(configured: Configured, log: Logger, signal: AbortSignal): 
   const entryOf = (name: string) => symbols.entries().find(({ listing }) => listing.symbol === name);
   const continuityOf = (name: string) => continuityStatus(entryOf(name), exchange.continuity);
   const status = new Status({ ...config, continuityOf, monotonicMs });
-  const metrics = createMetrics({ status, symbols, buffered: () => delivery.producer.buffered() });
+  const kept = new StandbyBuffer<Received>();
+  const metrics = createMetrics({
+    status,
+    symbols,
+    buffered: () => delivery.producer.buffered(),
+    kept: () => kept.size(),
+    ownerSilenceMs: () => delivery.ownerSilenceMs(),
+  });
   const report = (part: Part, problem: string | null) => {
     if (status.report(part, problem) && problem !== null) log.warn(problem);
   };
@@ -95,8 +105,9 @@ function createParts(configured: Configured, log: Logger, signal: AbortSignal): 
   const clientId = `k2-worker-${config.exchange}`;
   const shared = { symbols, status, metrics, events, log, report, prepare, clientId, monotonicMs, random };
   const options = { ...configured, ...shared };
-  const delivery = createAtLeastOnce(options);
-  return { ...options, delivery };
+  const create = config.delivery === 'ExactlyOnce' ? createExactlyOnce : createAtLeastOnce;
+  const delivery = create(options);
+  return { ...options, kept, delivery };
 }
 
 /** Waits for broker and registry, then reads, and writes when the delivery says so, until the signal is aborted. */

@@ -12,6 +12,10 @@ export interface MetricSources {
   status: Status;
   symbols: Symbols;
   buffered: Producer['buffered'];
+  /** What a standby keeps. */
+  kept: () => { frames: number; bytes: number };
+  /** How long the owner of this worker's shard has not been heard by this worker, milliseconds. */
+  ownerSilenceMs: () => number;
 }
 
 export type TopicNames = Pick<WorkerConfig, 'topicRaw' | 'topicNormalized' | 'topicDeadLetter'>;
@@ -25,14 +29,6 @@ function registerGauges(registers: Registry[], { status, symbols, buffered }: Me
     registers,
     collect() {
       this.set(status.notStreaming() === null ? 1 : 0);
-    },
-  });
-  new Gauge({
-    name: 'k2_worker_owner',
-    help: '1 while this worker writes its shard of the feed, 0 while it is a standby.',
-    registers,
-    collect() {
-      this.set(status.role() === 'owner' ? 1 : 0);
     },
   });
   new Gauge({
@@ -101,6 +97,61 @@ function registerGauges(registers: Registry[], { status, symbols, buffered }: Me
   });
 }
 
+/** Of who writes the shard, and of the change from one to another. */
+function createOwnershipMetrics(registers: Registry[], { status, kept, ownerSilenceMs }: MetricSources) {
+  new Gauge({
+    name: 'k2_worker_owner',
+    help: '1 while this worker writes its shard of the feed, 0 while it is a standby.',
+    registers,
+    collect() {
+      this.set(status.role() === 'owner' ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'k2_worker_owner_silence_seconds',
+    help: 'Since a standby last heard of the owner; 0 for the owner itself, and where there is none.',
+    registers,
+    collect() {
+      this.set(ownerSilenceMs() / 1000);
+    },
+  });
+  new Gauge({
+    name: 'k2_worker_standby_frames',
+    help: 'Frames that a standby keeps for its take-over.',
+    registers,
+    collect() {
+      this.set(kept().frames);
+    },
+  });
+  new Gauge({
+    name: 'k2_worker_standby_bytes',
+    help: 'Memory of those frames.',
+    registers,
+    collect() {
+      this.set(kept().bytes);
+    },
+  });
+  return {
+    takeOvers: new Counter({
+      name: 'k2_worker_takeovers_total',
+      help: 'Times that this worker became the owner, by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    takeOver: new Histogram({
+      name: 'k2_worker_takeover_seconds',
+      help: 'From the decision to take over until this worker wrote.',
+      buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    }),
+    fenced: new Counter({
+      name: 'k2_worker_fenced_total',
+      help: 'Times that another worker took over from this one while it was the owner.',
+      registers,
+    }),
+  };
+}
+
 /** Of trades and frames that were not simply written, and of what was done about it. */
 function createTradeCounters(registers: Registry[]) {
   return {
@@ -167,6 +218,7 @@ export function createMetrics(sources: MetricSources) {
   registerGauges(registers, sources);
   return {
     registry,
+    ...createOwnershipMetrics(registers, sources),
     frames: new Counter({
       name: 'k2_worker_frames_total',
       help: 'Frames received, by what they say.',

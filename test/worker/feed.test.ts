@@ -143,23 +143,23 @@ describe('a standby', () => {
   const ids = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
   test('writes nothing of what it reads, and once it takes over, what the owner had not written', async () => {
-    const { feed, status, rawTexts, written } = startFeed(['BTCUSDT'], undefined, { written: null });
+    const { feed, kept, status, rawTexts, written } = startFeed(['BTCUSDT'], undefined, { written: null });
     const peer = await exchange.subscribed(1);
     for (const id of ids(1, 10)) peer.send(tradeFrame(id));
-    await expect.poll(() => feed.kept().frames).toBe(10);
+    await expect.poll(() => kept.size().frames).toBe(10);
     expect(rawTexts()).toEqual([]);
     expect(status.notReady()).toBeNull();
     feed.takeOver(new Map([['BTCUSDT', { lastId: 4n, timeMs: 1723161255346, gaps: [], lost: [], resetTimeMs: null }]]));
     expect(written()).toEqual(ids(5, 10).map((id) => `BTCUSDT ${id}`));
-    expect(feed.kept().frames).toBe(0);
+    expect(kept.size().frames).toBe(0);
     peer.send(tradeFrame(11));
     await expect.poll(rawTexts).toEqual(ids(5, 11).map((id) => tradeFrame(id)));
   });
 
   test('keeps a frame that it cannot read, and writes it when it takes over', async () => {
-    const { feed, status, producer } = startFeed(['BTCUSDT'], undefined, { written: null });
+    const { feed, kept, status, producer } = startFeed(['BTCUSDT'], undefined, { written: null });
     (await exchange.subscribed(1)).send('{"stream":');
-    await expect.poll(() => feed.kept().frames).toBe(1);
+    await expect.poll(() => kept.size().frames).toBe(1);
     expect(status.line()).toMatchObject({ errors: 0 });
     feed.takeOver(new Map());
     expect(producer.appended.map(({ topic, value }) => [topic, String(value)])).toEqual([
@@ -169,13 +169,13 @@ describe('a standby', () => {
   });
 
   test('that was the owner believes the new owner about what is written, not itself', async () => {
-    const { feed, written } = startFeed(['BTCUSDT']);
+    const { feed, kept, written } = startFeed(['BTCUSDT']);
     const peer = await exchange.subscribed(1);
     for (const id of ids(1, 3)) peer.send(tradeFrame(id));
     await expect.poll(written).toEqual(ids(1, 3).map((id) => `BTCUSDT ${id}`));
     feed.standBy();
     for (const id of ids(4, 6)) peer.send(tradeFrame(id));
-    await expect.poll(() => feed.kept().frames).toBe(3);
+    await expect.poll(() => kept.size().frames).toBe(3);
     // Of what it had appended, the new owner found the first only, and wrote up to 4.
     feed.takeOver(new Map([['BTCUSDT', { lastId: 4n, timeMs: 1723161255346, gaps: [], lost: [], resetTimeMs: null }]]));
     expect(written()).toEqual([...ids(1, 3), ...ids(5, 6)].map((id) => `BTCUSDT ${id}`));

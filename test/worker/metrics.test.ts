@@ -16,7 +16,9 @@ function create() {
   const continuityOf = () => continuityStatus(undefined, binance.continuity);
   const status = new Status({ exchange: 'binance', symbols, ...topics, continuityOf, monotonicMs: () => 0 });
   const buffered = () => ({ records: 3, bytes: 500 });
-  return { status, symbols: known, metrics: createMetrics({ status, symbols: known, buffered }) };
+  const kept = () => ({ frames: 2, bytes: 700 });
+  const sources = { status, symbols: known, buffered, kept, ownerSilenceMs: () => 2500 };
+  return { status, symbols: known, metrics: createMetrics(sources) };
 }
 
 test('the reference lists exactly the metrics there are, with type and meaning', async () => {
@@ -65,6 +67,9 @@ test('states, gaps and buffers are read at each scrape', async () => {
     expect.arrayContaining([
       'k2_worker_streaming 1',
       'k2_worker_owner 1',
+      'k2_worker_owner_silence_seconds 2.5',
+      'k2_worker_standby_frames 2',
+      'k2_worker_standby_bytes 700',
       'k2_worker_symbols{state="subscribed"} 1',
       'k2_worker_symbols{state="pending"} 1',
       'k2_worker_last_trade_timestamp_seconds{symbol="ETHUSDT"} 1723161255.342',

@@ -6,7 +6,8 @@ import { continuityStatus } from '../../worker/completeness.ts';
 import type { Exchange } from '../../worker/exchanges/exchange.ts';
 import { Feed, type FeedOptions } from '../../worker/feed.ts';
 import { createMetrics } from '../../worker/metrics.ts';
-import { Records } from '../../worker/records.ts';
+import { type Received, Records } from '../../worker/records.ts';
+import { StandbyBuffer } from '../../worker/standby-buffer.ts';
 import { Status } from '../../worker/status.ts';
 import { Symbols, type Written } from '../../worker/symbols.ts';
 import { createMemoryProducer, type MemoryProducer } from './memory-producer.ts';
@@ -40,9 +41,18 @@ export function runFeed(options: RunOptions, signal: AbortSignal) {
     continuityOf: (name) => continuityStatus(entryOf(name), exchange.continuity),
     monotonicMs,
   });
-  const metrics = createMetrics({ status, symbols, buffered: producer.buffered });
+  const kept = new StandbyBuffer<Received>();
+  const ownerSilenceMs = () => 0;
+  const metrics = createMetrics({
+    status,
+    symbols,
+    buffered: producer.buffered,
+    kept: () => kept.size(),
+    ownerSilenceMs,
+  });
   const feed = new Feed({
     symbols,
+    kept,
     hasDeadLetters: () => true,
     records: new Records({ exchange: exchangeId, ...topics, schema, schemaId: 1 }),
     status,
@@ -65,5 +75,5 @@ export function runFeed(options: RunOptions, signal: AbortSignal) {
       .filter(({ topic }) => topic === 'normalized')
       .map(({ value }) => type.fromBuffer(value.subarray(5)) as { symbol: string; trade_id: string })
       .map(({ symbol, trade_id }) => `${symbol} ${trade_id}`);
-  return { feed, ended: feed.run(signal), producer, symbols, status, metrics, rawTexts, written: writtenTrades };
+  return { feed, ended: feed.run(signal), producer, symbols, status, metrics, kept, rawTexts, written: writtenTrades };
 }

@@ -1,0 +1,80 @@
+// `delivery: ExactlyOnce`: what was appended together is in one transaction, with the cursors that it moved; one worker
+// of a shard writes, the others are standbys.
+
+import { readCursors } from './cursor.ts';
+import { CursorLog } from './cursor-log.ts';
+import { cursorRecord, ownerRecord, type View } from './cursor-records.ts';
+import type { Delivery, DeliveryOptions } from './delivery.ts';
+import { Handover, quietMsMax } from './handover.ts';
+import type { ProducerRecord } from './producer/producer.ts';
+import { TransactionalProducer } from './producer/transactional-producer.ts';
+import type { Written } from './symbols.ts';
+
+const notRead = 'the cursor topic is not read to its end yet';
+
+export function createExactlyOnce(options: DeliveryOptions): Delivery {
+  const { config, exchange, schemas, clientId, events, symbols, log, prepare, report, monotonicMs, random } = options;
+  const { bootstrapServers, feed: feedName, shard, topicNormalized } = config;
+  const place = { topic: config.topicCursors, feed: feedName };
+  const claimant = { shard, instance: config.instance, symbols: config.symbols };
+  const transactionalIdOf = (ofShard: number) => `${feedName}/${ofShard}`;
+  report('take-over', notRead);
+
+  const cursorLog = new CursorLog({
+    ...place,
+    bootstrapServers,
+    clientId,
+    monotonicMs,
+    random,
+    onProblem: (problem) => report('cursors', problem),
+    onUnreadable: (why) => log.error({ topic: place.topic }, `a record cannot be read: ${why}`),
+  });
+  const producer = new TransactionalProducer({
+    ...events,
+    bootstrapServers,
+    clientId,
+    transactionalId: transactionalIdOf(shard),
+    silenceMsMax: quietMsMax,
+    attach,
+    onFenced: (why) => handover.onFenced(why),
+    monotonicMs,
+    random,
+  });
+  /** Of symbols without a cursor: nobody writes them without one, so what was read once stays true. */
+  let tails: Written = new Map();
+  const handover = new Handover({ ...options, claimant, transactionalIdOf, cursorLog, producer, resume });
+
+  function attach(): ProducerRecord[] {
+    const timeMs = Date.now();
+    const cursors = symbols.changedCursors().map(({ symbol, cursor }) => cursorRecord(place, symbol, cursor, timeMs));
+    const sign = handover.sign();
+    return sign === null ? cursors : [...cursors, ownerRecord(place, shard, sign, timeMs)];
+  }
+
+  function readTails(names: string[]): Promise<Written> {
+    if (exchange.continuity.kind === 'none' || names.length === 0) return Promise.resolve(new Map());
+    return readCursors({ bootstrapServers, topic: topicNormalized, schema: schemas.normalized, symbols: names });
+  }
+
+  async function resume({ cursors }: View): Promise<Written> {
+    const own = [...cursors].filter(([symbol]) => config.symbols.includes(symbol));
+    return new Map([...tails, ...own]);
+  }
+
+  return {
+    producer,
+    async run(feed, signal) {
+      await cursorLog.catchUp(signal);
+      report('take-over', null);
+      const unknown = config.symbols.filter((symbol) => !cursorLog.view().cursors.has(symbol));
+      tails = await prepare('cursors', () => readTails(unknown));
+      await handover.run(feed, signal);
+    },
+    drain: (waitMsMax) => handover.drain(waitMsMax),
+    ownerSilenceMs: () => handover.ownerSilenceMs(),
+    async close() {
+      await cursorLog.close();
+      await producer.close();
+    },
+  };
+}
