@@ -100,10 +100,13 @@ export class FeedView implements View {
   readonly #feed: string;
   readonly owners = new Map<number, Owner>();
   readonly cursors = new Map<string, Cursor>();
-  clockMs = 0;
+  clockMs: number;
+  /** Shards whose owner was read since the clock last moved. */
+  readonly #heard = new Set<number>();
 
-  constructor(feed: string) {
+  constructor(feed: string, clockMs: number) {
     this.#feed = feed;
+    this.clockMs = clockMs;
   }
 
   /** What cannot be read changes nothing. */
@@ -112,19 +115,26 @@ export class FeedView implements View {
     if (feed !== this.#feed || (kind !== 'cursor' && kind !== 'owner')) return { kind: 'other' };
     try {
       if (kind === 'cursor') put(this.cursors, name, value && cursorSchema.parse(json(value)));
-      else put(this.owners, shardOf(name), value && this.#ownerOf(value, offset));
+      else put(this.owners, this.#hear(shardOf(name)), value && this.#ownerOf(value, offset));
       return { kind };
     } catch (error) {
       return { kind: 'unreadable', why: `'${key}' at offset ${offset} is skipped: ${problemOf(error)}` };
     }
   }
 
-  /** After the clock has moved: these were read now, not when it last moved. */
-  hear(shards: Iterable<number>): void {
-    for (const shard of shards) {
+  /** The clock moves on after what was read meanwhile is folded: that was heard now, not when it moved before. */
+  tick(clockMs: number): void {
+    this.clockMs = clockMs;
+    for (const shard of this.#heard) {
       const owner = this.owners.get(shard);
-      if (owner) owner.heardMs = this.clockMs;
+      if (owner) owner.heardMs = clockMs;
     }
+    this.#heard.clear();
+  }
+
+  #hear(shard: number): number {
+    this.#heard.add(shard);
+    return shard;
   }
 
   #ownerOf(value: Buffer, offset: bigint): Owner {

@@ -1,22 +1,19 @@
-// Where to resume: what the normalized topic's own end holds of each symbol. Whatever else comes to keep cursors only
-// has to give the same map.
-import { Consumer } from '@platformatic/kafka';
+// Where to resume where the cursor topic does not say it: what the normalized topic's own end holds of each symbol.
 import avsc from 'avsc';
-import type { Cursor } from './continuity.ts';
+import { CommittedFilter, type CommittedRecord, PartitionReader } from './committed.ts';
+import { type Cursor, recentIdsMax } from './continuity.ts';
 import { partitionHash } from './producer/partition.ts';
 import { headers, restBackfill } from './records.ts';
 
 /** Read in any case: gaps in it were not repaired when the last worker ended. */
 const tailRecordsMin = 5000;
 
-/** Of one partition: how far back a quiet symbol's last trade is looked for beside busy ones. Some 40 MB, a second. */
-const tailRecordsMax = 200_000;
+/** Of one partition: how far back a quiet symbol's last trade is looked for beside busy ones. Some 60 MB, seconds. */
+const tailRecordsMax = 320_000;
 
-const fetchBytesMax = 4 * 1024 * 1024;
 const fetchWaitMs = 500;
-const requestMsMax = 10_000;
 
-/** Answers without a record: transaction markers and compaction leave holes, but no broker answers so for ever. */
+/** Answers without a record before the end: a broker that is held up gives some, but not for ever. */
 const emptyFetchesMax = 20;
 
 /** Before the Avro: a zero and the schema's id. */
@@ -63,112 +60,109 @@ export function cursorOf(trades: readonly WrittenTrade[]): Cursor | undefined {
  * @throws Error when the broker cannot be read
  */
 export async function readCursors(options: CursorOptions): Promise<Map<string, Cursor>> {
-  const { bootstrapServers, topic } = options;
-  const consumer = new Consumer<Buffer, Buffer, Buffer, Buffer>({
-    clientId: 'k2-worker-cursor',
-    // It reads partitions by itself and never joins a group.
-    groupId: 'k2-worker-cursor',
-    bootstrapBrokers: bootstrapServers,
-    requestTimeout: requestMsMax,
-    maxWaitTime: fetchWaitMs,
-    retries: 3,
-  });
-  consumer.topics.track(topic);
+  const cursors = new Map<string, Cursor>();
+  for (const [symbol, trades] of await readTail(options)) {
+    const numbered = trades.filter(({ tradeId }) => /^\d+$/.test(tradeId));
+    const cursor = cursorOf(numbered.map(({ tradeId, ...trade }) => ({ ...trade, id: BigInt(tradeId) })));
+    if (cursor) cursors.set(symbol, cursor);
+  }
+  return cursors;
+}
+
+/**
+ * For ids that prove nothing: the last ids of each symbol, oldest first.
+ * @throws Error when the broker cannot be read
+ */
+export async function readRecentIds(options: CursorOptions): Promise<Map<string, string[]>> {
+  const tail = await readTail(options);
+  return new Map(
+    [...tail].map(([symbol, trades]) => [symbol, trades.slice(-recentIdsMax).map(({ tradeId }) => tradeId)]),
+  );
+}
+
+interface TailTrade {
+  tradeId: string;
+  exchangeTimeMs: number;
+  isBackfilled: boolean;
+}
+
+type TradesBySymbol = Map<string, TailTrade[]>;
+
+async function readTail(options: CursorOptions): Promise<TradesBySymbol> {
+  const { topic } = options;
+  const remedy = `the controller makes it, or: rpk topic create ${topic}`;
+  const reader = new PartitionReader({ ...options, clientId: 'k2-worker-cursor', remedy });
   try {
-    const tail = new Tail(options, consumer);
-    return await tail.read();
+    return await new Tail(options, reader).read();
   } finally {
-    await consumer.close(true);
+    await reader.close();
   }
 }
 
 class Tail {
   readonly #options: CursorOptions;
-  readonly #consumer: Consumer<Buffer, Buffer, Buffer, Buffer>;
+  readonly #reader: PartitionReader;
   readonly #type: avsc.Type;
-  readonly #trades = new Map<string, WrittenTrade[]>();
 
-  constructor(options: CursorOptions, consumer: Consumer<Buffer, Buffer, Buffer, Buffer>) {
+  constructor(options: CursorOptions, reader: PartitionReader) {
     this.#options = options;
-    this.#consumer = consumer;
+    this.#reader = reader;
     this.#type = avsc.Type.forSchema(JSON.parse(options.schema));
   }
 
-  async read(): Promise<Map<string, Cursor>> {
-    const { topic, symbols } = this.#options;
-    const bounds = { topics: [topic], isolationLevel: 1 };
-    const lows = (await this.#consumer.listOffsets({ ...bounds, timestamp: -2n })).get(topic) ?? [];
-    const highs = (await this.#consumer.listOffsets({ ...bounds, timestamp: -1n })).get(topic) ?? [];
-    for (const [partition, high] of highs.entries()) {
-      const own = symbols.filter((symbol) => partitionHash(Buffer.from(symbol)) % highs.length === partition);
-      if (own.length > 0) await this.#readPartition(partition, lows[partition] ?? 0n, high, own);
+  async read(): Promise<TradesBySymbol> {
+    const partitions = await this.#reader.partitions();
+    const all: TradesBySymbol = new Map();
+    for (let partition = 0; partition < partitions; partition++) {
+      const isIn = (symbol: string) => partitionHash(Buffer.from(symbol)) % partitions === partition;
+      const own = this.#options.symbols.filter(isIn);
+      if (own.length === 0) continue;
+      for (const [symbol, trades] of await this.#readPartition(partition, own)) all.set(symbol, trades);
     }
-    const cursors = new Map<string, Cursor>();
-    for (const [symbol, trades] of this.#trades) {
-      const cursor = cursorOf(trades);
-      if (cursor) cursors.set(symbol, cursor);
-    }
-    return cursors;
+    return all;
   }
 
-  /** Backwards, each time twice as far, until each symbol is found. */
-  async #readPartition(partition: number, low: bigint, high: bigint, own: string[]): Promise<void> {
-    let end = high;
-    for (let back = tailRecordsMin; back <= tailRecordsMax && end > low; back *= 2) {
-      const start = high - BigInt(back) > low ? high - BigInt(back) : low;
-      await this.#readRange(partition, start, end, own);
-      end = start;
-      if (own.every((symbol) => this.#trades.has(symbol))) return;
+  /** From further and further back, always to the end, where the last transactions say whether they are committed. */
+  async #readPartition(partition: number, own: string[]): Promise<TradesBySymbol> {
+    const start = await this.#reader.startOffset(partition);
+    const end = await this.#reader.endOffset(partition);
+    let trades: TradesBySymbol = new Map();
+    for (let back = tailRecordsMin; back <= tailRecordsMax; back *= 4) {
+      const from = end - BigInt(back) > start ? end - BigInt(back) : start;
+      trades = await this.#readRange(partition, from, end, own);
+      if (from === start || own.every((symbol) => trades.has(symbol))) break;
     }
+    return trades;
   }
 
-  async #readRange(partition: number, start: bigint, end: bigint, own: string[]): Promise<void> {
+  async #readRange(partition: number, start: bigint, end: bigint, own: string[]): Promise<TradesBySymbol> {
     const { topic } = this.#options;
-    const metadata = await this.#consumer.metadata({ topics: [topic] });
-    const { id: topicId, partitions } = metadata.topics.get(topic) ?? {};
-    const node = partitions?.[partition]?.leader;
-    if (topicId === undefined || node === undefined) throw new Error(`topic ${topic} has no leader of ${partition}`);
-    const position = { partition, currentLeaderEpoch: -1, lastFetchedEpoch: -1, partitionMaxBytes: fetchBytesMax };
+    const filter = new CommittedFilter();
+    const trades: TradesBySymbol = new Map();
     let empties = 0;
     for (let offset = start; offset < end; ) {
-      const partitionsAsked = [{ ...position, fetchOffset: offset }];
-      const response = await this.#consumer.fetch({
-        node,
-        topics: [{ topicId, partitions: partitionsAsked }],
-        minBytes: 1,
-        maxBytes: fetchBytesMax,
-        maxWaitTime: fetchWaitMs,
-        isolationLevel: 1,
-      });
-      const batches = response.responses.flatMap((answer) => answer.partitions.flatMap(({ records }) => records ?? []));
+      const { batches, nextOffset } = await this.#reader.fetch(partition, offset, fetchWaitMs);
       if (batches.length === 0 && ++empties > emptyFetchesMax) {
         throw new Error(`topic ${topic} gives nothing at offset ${offset} of partition ${partition}`);
       }
       for (const batch of batches) {
-        for (const record of batch.records) {
-          const at = batch.firstOffset + BigInt(record.offsetDelta);
-          if (at >= start && at >= offset && at < end) this.#keep(record, own);
-        }
-        offset = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n;
+        for (const record of filter.take(batch, offset)) this.#keep(record, own, trades);
       }
+      offset = nextOffset;
     }
+    return trades;
   }
 
-  #keep(
-    record: { key: Buffer | null; value: Buffer | null; headers: [Buffer | null, Buffer | null][] },
-    own: string[],
-  ) {
-    const symbol = String(record.key);
-    if (record.value === null || !own.includes(symbol)) return;
-    const value: { trade_id: string; exchange_timestamp: number } = this.#type.fromBuffer(
-      record.value.subarray(framingBytes),
-    );
-    if (!/^\d+$/.test(value.trade_id)) return;
-    const isBackfilled = record.headers.some(
+  #keep({ key, value: bytes, headers: ownHeaders }: CommittedRecord, own: string[], trades: TradesBySymbol): void {
+    const symbol = String(key);
+    if (bytes === null || !own.includes(symbol)) return;
+    const value: { trade_id: string; exchange_timestamp: number } = this.#type.fromBuffer(bytes.subarray(framingBytes));
+    const isBackfilled = ownHeaders.some(
       ([name, text]) => String(name) === headers.source && String(text) === restBackfill,
     );
-    const trades = this.#trades.get(symbol) ?? [];
-    trades.push({ id: BigInt(value.trade_id), exchangeTimeMs: Number(value.exchange_timestamp), isBackfilled });
-    this.#trades.set(symbol, trades);
+    const trade = { tradeId: value.trade_id, exchangeTimeMs: Number(value.exchange_timestamp), isBackfilled };
+    const ofSymbol = trades.get(symbol);
+    if (ofSymbol) ofSymbol.push(trade);
+    else trades.set(symbol, [trade]);
   }
 }

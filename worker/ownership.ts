@@ -100,10 +100,21 @@ export function releasing(ownership: Ownership): Ownership {
   return { ...ownership, kind: 'releasing' };
 }
 
-/** What the claim, a sign of life, or a release says. */
-export function ownerRecordOf(ownership: Ownership, claimant: Claimant, state: OwnerRecord['state']): OwnerRecord {
-  const { instance, symbols } = claimant;
-  return { instance, state, symbols, fenced: ownership.fenced };
+/** What the claim, a sign of life, or a release says; with whom this worker and those before it have fenced. */
+export function ownerRecordOf(
+  ownership: Ownership,
+  claimant: Claimant,
+  state: OwnerRecord['state'],
+  view: View,
+): OwnerRecord {
+  const { shard: own, instance, symbols } = claimant;
+  const fenced = new Map<number, bigint>();
+  for (const [shard, owner] of view.owners) {
+    if (shard !== own && owner.state === 'owning' && isFenced(shard, owner, ownership, view)) {
+      fenced.set(shard, owner.offset);
+    }
+  }
+  return { instance, state, symbols, fenced };
 }
 
 function mayTake({ kind, usedOffset, fencedMs }: Ownership, claimant: Claimant, view: View): Decision {
