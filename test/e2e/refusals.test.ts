@@ -34,7 +34,7 @@ describe('kubectl apply refuses', () => {
     [
       'more shards than symbols',
       manifestOf('bad', { symbols: ['BTCUSDT', 'ETHUSDT'], shards: 3 }),
-      /spec\.shards.*shards is 3.*symbols is 2.*use 2 at most/s,
+      /spec\.shards.*shards is more than 2, the number of symbols/s,
     ],
     [
       'a standby without transactions',
@@ -63,7 +63,9 @@ describe('kubectl apply refuses', () => {
   test('to scale a feed beyond its symbols, and to raise its delivery', async () => {
     await apply(bed, manifestOf('lowered', { ...good, delivery: 'AtLeastOnce' }));
     const scale = ['scale', 'exchangefeed', 'lowered', '--replicas=2'];
-    await expect(kubectl(bed, '-n', namespace, ...scale)).rejects.toThrow(/shards is 2.*symbols is 1/s);
+    await expect(kubectl(bed, '-n', namespace, ...scale)).rejects.toThrow(
+      /shards is more than 1, the number of symbols/s,
+    );
     const patch = ['patch', 'exchangefeed', 'lowered', '--type=merge', '-p', '{"spec":{"delivery":"ExactlyOnce"}}'];
     await expect(kubectl(bed, '-n', namespace, ...patch)).rejects.toThrow(/delivery cannot change to ExactlyOnce/s);
     await deleteFeed(bed, 'lowered');
