@@ -5,21 +5,28 @@ import { Reader, readRecordsBatch, Writer } from '@platformatic/kafka';
 import { transactionCodes } from '../../../worker/producer/transaction-failures.ts';
 import { ModelCoordinator } from './model-coordinator.ts';
 import { isTransactional, ModelPartition } from './model-partition.ts';
+import {
+  type Asked,
+  type CoordinatorRequest,
+  coordinatorKeys,
+  perform,
+  readAsked,
+  writeDone,
+} from './stub-coordinator.ts';
 
 const keys = {
   produce: 0,
   metadata: 3,
   findCoordinator: 10,
   apiVersions: 18,
-  initProducerId: 22,
-  addPartitions: 24,
-  end: 26,
+  ...coordinatorKeys,
 };
 
-/** What becomes of a request; a number is the error code that is answered, and then nothing is done. */
-export type Fate = 'good' | 'cut before' | 'cut after' | 'answer nothing' | number;
-
-export type CoordinatorRequest = 'init' | 'add' | 'commit' | 'abort';
+/**
+ * What becomes of a request; a number is the error code that is answered, and then nothing is done. Late: the
+ * connection ends, and the broker does it when the test says so.
+ */
+export type Fate = 'good' | 'cut before' | 'cut after' | 'late' | 'answer nothing' | number;
 
 const notLeader = 6;
 const notCoordinator = 16;
@@ -37,6 +44,8 @@ export interface StubCluster {
   coordinatorNode: number;
   /** Asked for each request to the coordinator but FindCoordinator. */
   coordinatorFate: (request: CoordinatorRequest) => Fate;
+  /** What connections that ended still held: done when it is called. */
+  late: (() => void)[];
   /** Whether it says that it speaks transactions. */
   hasTransactions: boolean;
   /** Addresses, by broker. */
@@ -57,6 +66,7 @@ export async function startStubCluster(brokers: number, partitions: number): Pro
     coordinator: new ModelCoordinator(models),
     coordinatorNode: 0,
     coordinatorFate: () => 'good',
+    late: [],
     hasTransactions: true,
     servers: [],
     requests: [],
@@ -106,10 +116,10 @@ function answerTo(cluster: StubCluster, node: number, request: Reader): Writer |
       return writeMetadata(answer, cluster);
     case keys.initProducerId:
       if (version < 2) return answer.appendInt32(0).appendInt16(0).appendInt64(7n).appendInt16(0);
-      return coordinate(answer, cluster, node, request, key);
+      return coordinate(answer, cluster, node, readAsked(request, key));
     case keys.addPartitions:
     case keys.end:
-      return coordinate(answer, cluster, node, request, key);
+      return coordinate(answer, cluster, node, readAsked(request, key));
     case keys.findCoordinator:
       return writeCoordinator(answer, cluster);
     case keys.produce:
@@ -163,7 +173,12 @@ function writeProduced(
     return { partition, bytes };
   });
   const fate = cluster.fate(cluster.requests.push(partitions.map(({ partition }) => partition)) - 1);
-  if (fate === 'cut before') return 'cut';
+  if (fate === 'late') {
+    cluster.late.push(() => {
+      for (const { partition, bytes } of partitions) appendTo(cluster, partition, bytes);
+    });
+  }
+  if (fate === 'cut before' || fate === 'late') return 'cut';
   answer.appendInt32(1).appendString(topic, false).appendInt32(partitions.length);
   for (const { partition, bytes } of partitions) {
     const isLeader = cluster.leaders[partition] === node;
@@ -189,46 +204,12 @@ function writeCoordinator(answer: Writer, { servers, coordinatorNode }: StubClus
   return answer.appendString(hostname, false).appendInt32(Number(port));
 }
 
-function coordinate(
-  answer: Writer,
-  cluster: StubCluster,
-  node: number,
-  request: Reader,
-  key: number,
-): Writer | 'cut' | 'nothing' {
-  request.readTaggedFields();
-  const id = request.readString();
-  const timeoutMsBytes = 4;
-  if (key === keys.initProducerId) request.skip(timeoutMsBytes);
-  const producer = { producerId: request.readInt64(), epoch: request.readInt16() };
-  const isCommit = key === keys.end && request.readBoolean();
-  const kind =
-    key === keys.initProducerId ? 'init' : key === keys.addPartitions ? 'add' : isCommit ? 'commit' : 'abort';
-  const fate = node === cluster.coordinatorNode ? cluster.coordinatorFate(kind) : notCoordinator;
-  if (fate === 'cut before') return 'cut';
-  answer.appendTaggedFields().appendInt32(0);
-  const refusal = typeof fate === 'number' ? fate : null;
-  const { coordinator } = cluster;
-  if (kind === 'init') {
-    const { code, producerId, epoch } =
-      refusal === null ? coordinator.init(id, producer) : { ...producer, code: refusal };
-    answer.appendInt16(code).appendInt64(producerId).appendInt16(epoch);
-  } else if (kind === 'add') {
-    writeAdded(answer, request, (partitions) => refusal ?? coordinator.add(id, producer, partitions));
-  } else answer.appendInt16(refusal ?? coordinator.end(id, producer, isCommit));
+function coordinate(answer: Writer, cluster: StubCluster, node: number, asked: Asked): Writer | 'cut' | 'nothing' {
+  const fate = node === cluster.coordinatorNode ? cluster.coordinatorFate(asked.kind) : notCoordinator;
+  if (fate === 'late') cluster.late.push(() => perform(cluster.coordinator, asked));
+  if (fate === 'cut before' || fate === 'late') return 'cut';
+  const isRefused = typeof fate === 'number';
+  const done = isRefused ? { ...asked.producer, code: fate } : perform(cluster.coordinator, asked);
   if (fate === 'cut after') return 'cut';
-  return fate === 'answer nothing' ? 'nothing' : answer.appendTaggedFields();
-}
-
-/** The same code for each partition. */
-function writeAdded(answer: Writer, request: Reader, add: (partitions: number[]) => number): void {
-  const topics = request.readArray((reader) => {
-    return { topic: reader.readString(), partitions: reader.readArray(() => reader.readInt32(), true, false) };
-  });
-  const code = add(topics.flatMap(({ partitions }) => partitions));
-  answer.appendArray(topics, (writer, { topic, partitions }) => {
-    writer.appendString(topic).appendArray(partitions, (inner, partition) => {
-      inner.appendInt32(partition).appendInt16(code);
-    });
-  });
+  return fate === 'answer nothing' ? 'nothing' : writeDone(answer, asked, done);
 }

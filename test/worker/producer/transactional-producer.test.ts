@@ -3,7 +3,8 @@ import { answeredRecordsMax } from '../../../worker/producer/buffer.ts';
 import type { ProducerRecord } from '../../../worker/producer/producer.ts';
 import { transactionCodes as codes } from '../../../worker/producer/transaction-failures.ts';
 import { TransactionalProducer } from '../../../worker/producer/transactional-producer.ts';
-import { type CoordinatorRequest, type Fate, type StubCluster, startStubCluster } from './stub-cluster.ts';
+import { type Fate, type StubCluster, startStubCluster } from './stub-cluster.ts';
+import type { CoordinatorRequest } from './stub-coordinator.ts';
 
 const id = 'market/binance/0';
 const waitMs = 20_000;
@@ -61,6 +62,11 @@ function spoil(stub: StubCluster, kind: CoordinatorRequest | 'produce', fates: (
   };
   if (kind === 'produce') stub.fate = next;
   else stub.coordinatorFate = (request) => (request === kind ? next() : 'good');
+}
+
+function lateArrives(stub: StubCluster): Fate {
+  for (const arrive of stub.late.splice(0)) arrive();
+  return 'good';
 }
 
 const committed = ({ partitions }: StubCluster) => partitions.flatMap((partition) => partition.committed());
@@ -166,6 +172,23 @@ describe('a transaction', () => {
     expect(committed(stub)).toEqual(['a', 'b', 'c']);
   });
 
+  test('is not committed by what an earlier connection still held', async () => {
+    const stub = await startCluster(2, 2);
+    const { producer } = start(stub.servers);
+    await producer.claim();
+    spoil(stub, 'commit', ['late']);
+    producer.append(record('a'));
+    await producer.flush(waitMs);
+    // Between the writes to the one broker and to the other.
+    spoil(stub, 'produce', ['good', () => lateArrives(stub)]);
+    const seen: string[][] = [];
+    stub.coordinator.onEnd = () => seen.push(committed(stub));
+    const keys = ['a', 'b', 'c', 'd', 'e'];
+    for (const key of keys) producer.append(record(key, key));
+    await producer.flush(waitMs);
+    expect(seen.map((values) => values.length)).toEqual([1 + keys.length]);
+  });
+
   test('follows its coordinator to another broker', async () => {
     const stub = await startCluster(2, 2);
     const { producer } = start(stub.servers);
@@ -209,6 +232,17 @@ describe('a producer that is fenced', () => {
     expect(producer.append(record('c'))).toBe(true);
     expect(producer.buffered()).toEqual({ records: 0, bytes: 0 });
     expect({ delivered, committed: committed(stub) }).toEqual({ delivered: ['a'], committed: ['a'] });
+  });
+
+  test('does not fence who took the id while it was aborting', async () => {
+    const stub = await startCluster(1, 1);
+    const { producer, fencings } = start(stub.servers);
+    await producer.claim();
+    stub.fate = () => codes.outOfOrderSequence;
+    spoil(stub, 'init', [takeOver]);
+    producer.append(record('a'));
+    await producer.flush(waitMs);
+    expect(fencings[0]).toMatch(/init producer id: INVALID_PRODUCER_EPOCH/);
   });
 
   test('takes the id back only when it is told to, and then fences the other', async () => {
