@@ -1,7 +1,7 @@
 // Binance spot: trades of the combined stream.
 // https://github.com/binance/binance-spot-api-docs/blob/master/web-socket-streams.md
 import { isDecimal } from '../decimal.ts';
-import { isJsonObject, JsonNumber, type Json as LosslessJson, parseJsonWithTexts } from '../json.ts';
+import { isJsonObject, JsonNumber, type Json as LosslessJson, parseJsonWithTexts, readJson } from '../json.ts';
 import type { Trade } from '../trade.ts';
 import type {
   Backfill,
@@ -84,11 +84,9 @@ function parseAnswer(answer: Json): Parsed {
 
 function parseTrade(trade: Json, text: string): Parsed {
   const unreadable = (field: string, rule: string): Parsed => {
-    const value = JSON.stringify(trade[field])?.slice(0, 40);
-    return {
-      kind: 'unreadable',
-      why: value === undefined ? `trade has no ${field}` : `trade's ${field} ${value} is not ${rule}`,
-    };
+    const value = trade[field];
+    const why = value === undefined ? `trade has no ${field}` : `trade's ${field} ${show(value)} is not ${rule}`;
+    return { kind: 'unreadable', why };
   };
   const { s: symbol, p: price, q: quantity, T: exchangeTimeMs, m: isBuyerMaker } = trade;
   const tradeId = readId(trade.t, text);
@@ -100,7 +98,7 @@ function parseTrade(trade: Json, text: string): Parsed {
   if (tradeId === null) return unreadable('t', 'an id');
   if (!isDecimal(price)) return unreadable('p', 'a decimal');
   if (!isDecimal(quantity)) return unreadable('q', 'a decimal');
-  if (!isCount(exchangeTimeMs)) return unreadable('T', 'a time in milliseconds');
+  if (!isTime(exchangeTimeMs)) return unreadable('T', 'a time in milliseconds');
   if (typeof isBuyerMaker !== 'boolean') return unreadable('m', 'true or false');
   if (buyerOrderId !== null && !isCount(buyerOrderId)) return unreadable('b', 'an order id');
   if (sellerOrderId !== null && !isCount(sellerOrderId)) return unreadable('a', 'an order id');
@@ -110,14 +108,32 @@ function parseTrade(trade: Json, text: string): Parsed {
   return { kind: 'trades', trades: [{ symbol, tradeId, price, quantity, side, exchangeTimeMs, isBuyerMaker, ...ids }] };
 }
 
+/** JSON.stringify() would go as deep as the value nests, and end at the end of the stack. */
+function show(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value).slice(0, 40);
+  return Array.isArray(value) ? '[..]' : '{..}';
+}
+
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+
+/** The last that a Date can hold: what reads the trades may go no further. */
+const timeMsMax = 8_640_000_000_000_000;
+
+const isTime = (value: unknown): value is number => isCount(value) && value <= timeMsMax;
 
 /** Ids are bare JSON numbers: exact as a number up to 2^53, and taken from the text beyond. */
 function readId(value: unknown, text: string): string | null {
   if (isCount(value)) return String(value);
-  if (typeof value !== 'number') return null;
-  const digits = /"t":\s*(\d+)[,}\s]/.exec(text)?.[1];
-  return digits ?? null;
+  return typeof value === 'number' ? readLongId(text) : null;
+}
+
+/** At most 2^64. Read anew without rounding, so that it is the trade's own `t` and not another one before it. */
+function readLongId(text: string): string | null {
+  const message = readJson(text);
+  if (!isJsonObject(message)) return null;
+  const payload = 'stream' in message && 'data' in message ? message.data : message;
+  const id = isJsonObject(payload) ? payload.t : undefined;
+  return id instanceof JsonNumber && /^\d{1,20}$/.test(id.text) ? id.text : null;
 }
 
 interface ExchangeInfo {
@@ -186,9 +202,9 @@ function parseHistory(symbol: string, body: string): BackfillAnswer {
 function readPastTrade(symbol: string, element: LosslessJson): Trade | null {
   if (!isJsonObject(element)) return null;
   const { id, price, qty: quantity, time, isBuyerMaker } = element;
-  if (!(id instanceof JsonNumber) || !/^\d+$/.test(id.text)) return null;
+  if (!(id instanceof JsonNumber) || !/^\d{1,20}$/.test(id.text)) return null;
   const exchangeTimeMs = time instanceof JsonNumber ? Number(time.text) : null;
-  if (!isCount(exchangeTimeMs) || !isDecimal(price) || !isDecimal(quantity)) return null;
+  if (!isTime(exchangeTimeMs) || !isDecimal(price) || !isDecimal(quantity)) return null;
   if (typeof isBuyerMaker !== 'boolean') return null;
   const ids = { sequenceNumber: null, buyerOrderId: null, sellerOrderId: null };
   const side = isBuyerMaker ? 'SELL' : 'BUY';

@@ -63,6 +63,22 @@ describe('a trade frame', () => {
     expect(parse(frame)).toEqual({ kind: 'trades', trades: [{ ...trade, tradeId: '9007199254740993' }] });
   });
 
+  test("with such an id gives the trade's own, whatever else is named t", () => {
+    const frame = `{"t":5,${envelope(payload).slice(1).replace('3735683259', '9007199254740993')}`;
+    expect(parse(frame)).toEqual({ kind: 'trades', trades: [{ ...trade, tradeId: '9007199254740993' }] });
+  });
+
+  test('with an id longer than any is unreadable', () => {
+    const frame = envelope(payload).replace('3735683259', '9'.repeat(21));
+    expect(parse(frame)).toEqual({ kind: 'unreadable', why: "trade's t 1e+21 is not an id" });
+  });
+
+  test.each(['t', 'p', 'q', 'T', 'm', 'b'])('whose %s nests deeper than the stack is unreadable', (field) => {
+    const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+    const frame = envelope({ ...payload, [field]: 'here' }).replace('"here"', deep);
+    expect(parse(frame).kind).toBe('unreadable');
+  });
+
   test.each([
     ['t', undefined, 'trade has no t'],
     ['t', 'x', `trade's t "x" is not an id`],
@@ -73,6 +89,8 @@ describe('a trade frame', () => {
     ['q', null, "trade's q null is not a decimal"],
     ['T', '1', `trade's T "1" is not a time in milliseconds`],
     ['T', -1, "trade's T -1 is not a time in milliseconds"],
+    ['T', 8_640_000_000_000_001, "trade's T 8640000000000001 is not a time in milliseconds"],
+    ['q', { of: [] }, "trade's q {..} is not a decimal"],
     ['m', 1, "trade's m 1 is not true or false"],
     ['b', 'x', `trade's b "x" is not an order id`],
     ['a', 2 ** 53, "trade's a 9007199254740992 is not an order id"],
