@@ -1,5 +1,5 @@
 // `delivery: AtLeastOnce`: one worker, no transactions; it goes on from what the normalized topic's own end holds.
-import { readCursors } from './cursor.ts';
+import { readCursors, readRecentTrades } from './cursor.ts';
 import type { Delivery, DeliveryOptions } from './delivery.ts';
 import { BatchProducer } from './producer/batch-producer.ts';
 import type { Written } from './symbols.ts';
@@ -8,10 +8,9 @@ export function createAtLeastOnce(options: DeliveryOptions): Delivery {
   const { config, exchange, schemas, clientId, events, status, log, prepare, random } = options;
   const { bootstrapServers, topicNormalized, symbols } = config;
   const producer = new BatchProducer({ bootstrapServers, clientId, random, ...events });
-  const resume = async (): Promise<Written> => {
-    if (exchange.continuity.kind === 'none') return new Map();
-    return readCursors({ bootstrapServers, topic: topicNormalized, schema: schemas.normalized, symbols });
-  };
+  const tail = { bootstrapServers, topic: topicNormalized, schema: schemas.normalized, symbols };
+  const resume = (): Promise<Written> =>
+    exchange.continuity.kind === 'none' ? readRecentTrades(tail) : readCursors(tail);
   return {
     producer,
     async run(feed, signal) {

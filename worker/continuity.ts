@@ -217,14 +217,38 @@ export class Continuity {
 /** Of one symbol: more than an overlap of two connections or a snapshot holds. */
 export const recentIdsMax = 5000;
 
+/** The newest of what is written of a symbol whose ids prove nothing. */
+export interface RecentTrades {
+  /** In the order in which they were written. */
+  ids: readonly string[];
+  /** Everything up to this exchange time is written, milliseconds since 1970. */
+  writtenMs: number;
+}
+
+/** @param trades in the order in which they were written, at least one; those before them are written, too */
+export function recentTradesOf(trades: readonly { tradeId: string; exchangeTimeMs: number }[]): RecentTrades {
+  const newest = trades.slice(-recentIdsMax);
+  const times = newest.map(({ exchangeTimeMs }) => exchangeTimeMs);
+  const oldestMs = times.reduce((least, time) => Math.min(least, time), times[0] ?? 0);
+  // Of the oldest millisecond, some may stand before: it counts as written where the next one has begun.
+  const isOver = times.some((time) => time > oldestMs);
+  return { ids: newest.map(({ tradeId }) => tradeId), writtenMs: isOver ? oldestMs : oldestMs - 1 };
+}
+
 /** For ids that prove nothing: only that a trade was written already. */
 export class RecentIds {
   readonly #ids = new Set<string>();
+  #writtenMs = Number.NEGATIVE_INFINITY;
   duplicates = 0;
 
+  resume({ ids, writtenMs }: RecentTrades): void {
+    for (const id of ids) this.#ids.add(id);
+    this.#writtenMs = writtenMs;
+  }
+
   /** @returns whether it is to be written */
-  take(id: string): boolean {
-    if (this.#ids.has(id)) {
+  take(id: string, exchangeTimeMs: number): boolean {
+    if (exchangeTimeMs <= this.#writtenMs || this.#ids.has(id)) {
       this.duplicates++;
       return false;
     }

@@ -1,7 +1,7 @@
 // Where to resume where the cursor topic does not say it: what the normalized topic's own end holds of each symbol.
 import avsc from 'avsc';
 import { CommittedFilter, type CommittedRecord, PartitionReader } from './committed.ts';
-import { type Cursor, recentIdsMax } from './continuity.ts';
+import { type Cursor, type RecentTrades, recentTradesOf } from './continuity.ts';
 import { partitionHash } from './producer/partition.ts';
 import { headers, restBackfill } from './records.ts';
 
@@ -70,14 +70,11 @@ export async function readCursors(options: CursorOptions): Promise<Map<string, C
 }
 
 /**
- * For ids that prove nothing: the last ids of each symbol, oldest first.
+ * For ids that prove nothing: the newest trades of each symbol.
  * @throws Error when the broker cannot be read
  */
-export async function readRecentIds(options: CursorOptions): Promise<Map<string, string[]>> {
-  const tail = await readTail(options);
-  return new Map(
-    [...tail].map(([symbol, trades]) => [symbol, trades.slice(-recentIdsMax).map(({ tradeId }) => tradeId)]),
-  );
+export async function readRecentTrades(options: CursorOptions): Promise<Map<string, RecentTrades>> {
+  return new Map([...(await readTail(options))].map(([symbol, trades]) => [symbol, recentTradesOf(trades)]));
 }
 
 interface TailTrade {

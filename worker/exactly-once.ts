@@ -1,7 +1,7 @@
 // `delivery: ExactlyOnce`: what was appended together is in one transaction, with the cursors that it moved; one worker
 // of a shard writes, the others are standbys.
 
-import { readCursors } from './cursor.ts';
+import { readCursors, readRecentTrades } from './cursor.ts';
 import { CursorLog } from './cursor-log.ts';
 import { cursorRecord, ownerRecord, type View } from './cursor-records.ts';
 import type { Delivery, DeliveryOptions } from './delivery.ts';
@@ -10,7 +10,7 @@ import type { ProducerRecord } from './producer/producer.ts';
 import { TransactionalProducer } from './producer/transactional-producer.ts';
 import type { Written } from './symbols.ts';
 
-const notRead = 'the cursor topic is not read to its end yet';
+const notKnown = 'the cursor topic has not told yet who the owner is';
 
 export function createExactlyOnce(options: DeliveryOptions): Delivery {
   const { config, exchange, schemas, clientId, events, symbols, log, prepare, report, monotonicMs, random } = options;
@@ -18,7 +18,7 @@ export function createExactlyOnce(options: DeliveryOptions): Delivery {
   const place = { topic: config.topicCursors, feed: feedName };
   const claimant = { shard, instance: config.instance, symbols: config.symbols };
   const transactionalIdOf = (ofShard: number) => `${feedName}/${ofShard}`;
-  report('take-over', notRead);
+  report('take-over', notKnown);
 
   const cursorLog = new CursorLog({
     ...place,
@@ -40,6 +40,7 @@ export function createExactlyOnce(options: DeliveryOptions): Delivery {
     monotonicMs,
     random,
   });
+  const tail = { bootstrapServers, topic: topicNormalized, schema: schemas.normalized };
   /** Of symbols without a cursor: nobody writes them without one, so what was read once stays true. */
   let tails: Written = new Map();
   const handover = new Handover({ ...options, claimant, transactionalIdOf, cursorLog, producer, resume });
@@ -51,12 +52,13 @@ export function createExactlyOnce(options: DeliveryOptions): Delivery {
     return sign === null ? cursors : [...cursors, ownerRecord(place, shard, sign, timeMs)];
   }
 
-  function readTails(names: string[]): Promise<Written> {
-    if (exchange.continuity.kind === 'none' || names.length === 0) return Promise.resolve(new Map());
-    return readCursors({ bootstrapServers, topic: topicNormalized, schema: schemas.normalized, symbols: names });
+  function readTails(): Promise<Written> {
+    const { cursors } = cursorLog.view();
+    return readCursors({ ...tail, symbols: config.symbols.filter((symbol) => !cursors.has(symbol)) });
   }
 
   async function resume({ cursors }: View): Promise<Written> {
+    if (exchange.continuity.kind === 'none') return readRecentTrades({ ...tail, symbols: config.symbols });
     const own = [...cursors].filter(([symbol]) => config.symbols.includes(symbol));
     return new Map([...tails, ...own]);
   }
@@ -65,9 +67,7 @@ export function createExactlyOnce(options: DeliveryOptions): Delivery {
     producer,
     async run(feed, signal) {
       await cursorLog.catchUp(signal);
-      report('take-over', null);
-      const unknown = config.symbols.filter((symbol) => !cursorLog.view().cursors.has(symbol));
-      tails = await prepare('cursors', () => readTails(unknown));
+      if (exchange.continuity.kind !== 'none') tails = await prepare('cursors', readTails);
       await handover.run(feed, signal);
     },
     drain: (waitMsMax) => handover.drain(waitMsMax),

@@ -71,7 +71,6 @@ export class Handover {
     for (let failures = 0; !signal.aborted; ) {
       try {
         await this.#step(signal);
-        report('take-over', null);
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
@@ -97,12 +96,13 @@ export class Handover {
 
   /** The transactional id is lost: what was not committed is for its new owner to write. */
   onFenced(why: string): void {
-    const { claimant, cursorLog, status, metrics, log } = this.#options;
+    const { claimant, cursorLog, status, metrics, log, report } = this.#options;
     this.#ownership = ownership.fencedOff(this.#ownership, cursorLog.view());
     this.#due = null;
     this.#feed?.standBy();
     metrics.fenced.inc();
     status.setStandby(why);
+    report('producer', null);
     log.warn({ shard: claimant.shard, why }, 'another worker has taken over: this one is a standby and writes nothing');
     this.#fenced.resolve();
   }
@@ -112,13 +112,16 @@ export class Handover {
    * @returns how many records are not written
    */
   async drain(waitMsMax: number): Promise<number> {
-    const { claimant, producer, log } = this.#options;
+    const { claimant, producer, log, monotonicMs } = this.#options;
     const { kind } = this.#ownership;
     if (kind !== 'owner' && kind !== 'taking') return 0;
+    const startedMs = monotonicMs();
     this.#ownership = ownership.releasing(this.#ownership);
     this.#due = 'released';
     const unwritten = await producer.flush(waitMsMax);
-    if (this.#due === null) log.info({ shard: claimant.shard }, 'released the shard: a standby may take over');
+    const isLate = monotonicMs() - startedMs >= waitMsMax;
+    if (isLate) log.warn({ shard: claimant.shard }, 'the shard is not released: a standby takes over after 15 s');
+    else log.info({ shard: claimant.shard }, 'released the shard: a standby may take over');
     return unwritten;
   }
 
@@ -131,10 +134,11 @@ export class Handover {
   }
 
   async #step(signal: AbortSignal): Promise<void> {
-    const { claimant, cursorLog, status, log } = this.#options;
+    const { claimant, cursorLog, status, log, report } = this.#options;
     const decision = ownership.decide(this.#ownership, claimant, cursorLog.view());
     switch (decision.kind) {
       case 'wait':
+        report('take-over', null);
         if (status.setStandby(decision.why)) log.info({ shard: claimant.shard }, `standby: ${decision.why}`);
         return cursorLog.changed(decision.lookAgainMs, signal);
       case 'fence':
@@ -179,6 +183,7 @@ export class Handover {
     if (this.#ownership.kind !== 'taking' || signal.aborted) return;
     this.#ownership = ownership.writing(this.#ownership);
     status.setOwner();
+    report('producer', null);
     report('take-over', null);
     this.#feed?.takeOver(written);
     const tookMs = monotonicMs() - this.#taken.startedMs;

@@ -1,7 +1,7 @@
 // What the feed knows of its symbols: their listings, what was written of them, and what has to be asked for.
 // Pure: it decides which trades are written and which are asked for; the feed and the backfill do it.
 import { type BackoffLimits, backoffDelayMs } from '../runtime/backoff.ts';
-import { Continuity, type Cursor, type Gap, RecentIds } from './continuity.ts';
+import { Continuity, type Cursor, type Gap, RecentIds, type RecentTrades } from './continuity.ts';
 import type { BackfilledTrade, BackfillRange, Exchange, Listing } from './exchanges/exchange.ts';
 import type { Trade } from './trade.ts';
 
@@ -35,8 +35,8 @@ export interface SymbolEntry {
   tailFailures: number;
 }
 
-/** What is written of symbols, by the name under which they are asked for. */
-export type Written = ReadonlyMap<string, Cursor>;
+/** What is written of symbols, by the name under which they are asked for; recent trades where ids prove nothing. */
+export type Written = ReadonlyMap<string, Cursor | RecentTrades>;
 
 export interface Admitted {
   trade: Trade;
@@ -62,17 +62,17 @@ export class Symbols {
   }
 
   /**
-   * @param cursor what was written of it before this worker started, if anything
+   * @param past what is written of it, if anything
    * @returns why the symbol cannot be told from another one, one sentence; null: it is known now
    */
-  learn(listing: Listing, cursor: Cursor | undefined, nowMs: number): string | null {
+  learn(listing: Listing, past: Cursor | RecentTrades | undefined, nowMs: number): string | null {
     const name = listing.streamedAs ?? listing.symbol;
     const other = this.#entries.get(name);
     if (other && other.listing.symbol !== listing.symbol) {
       return `${listing.symbol} is streamed as ${name}, and so is ${other.listing.symbol}: ask for one of them`;
     }
     if (other) return null;
-    this.#entries.set(name, this.#entryOf(listing, cursor, nowMs));
+    this.#entries.set(name, this.#entryOf(listing, past, nowMs));
     return null;
   }
 
@@ -204,11 +204,12 @@ export class Symbols {
     else entry.interruptedMs = null;
   }
 
-  #entryOf(listing: Listing, cursor: Cursor | undefined, nowMs: number): SymbolEntry {
+  #entryOf(listing: Listing, past: Cursor | RecentTrades | undefined, nowMs: number): SymbolEntry {
     const continuity = this.#exchange.continuity.kind === 'none' ? null : new Continuity();
-    if (cursor) continuity?.resume(cursor, nowMs);
-    const entry = { listing, continuity, recentIds: new RecentIds(), tailFailures: 0 };
-    return { ...entry, interruptedMs: cursor ? Number.POSITIVE_INFINITY : null };
+    const recentIds = new RecentIds();
+    if (past && 'ids' in past) recentIds.resume(past);
+    else if (past) continuity?.resume(past, nowMs);
+    return { listing, continuity, recentIds, interruptedMs: past ? Number.POSITIVE_INFINITY : null, tailFailures: 0 };
   }
 
   #onEmpty(continuity: Continuity, gap: Gap, nowMs: number): void {
@@ -225,7 +226,7 @@ export class Symbols {
 
 function isNew(entry: SymbolEntry, { tradeId, exchangeTimeMs }: Trade, nowMs: number): boolean {
   const { continuity, recentIds } = entry;
-  if (continuity === null) return recentIds.take(tradeId);
+  if (continuity === null) return recentIds.take(tradeId, exchangeTimeMs);
   const outcome = continuity.take(BigInt(tradeId), exchangeTimeMs, nowMs);
   if (outcome === 'next' || outcome === 'gap' || outcome === 'reset') entry.interruptedMs = null;
   return outcome !== 'duplicate';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Continuity, gapsMax, lostMax, RecentIds, recentIdsMax } from '../../worker/continuity.ts';
+import { Continuity, gapsMax, lostMax, RecentIds, recentIdsMax, recentTradesOf } from '../../worker/continuity.ts';
 
 const timeOf = (id: bigint) => 1_700_000_000_000 + Number(id);
 const take = (continuity: Continuity, ...ids: number[]) =>
@@ -146,9 +146,25 @@ test('any interleaving of live, doubled, dropped, back-filled trades gives each 
 
 const idsOf = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
-test('where ids prove nothing, an id is remembered for a while', () => {
-  const recent = new RecentIds();
-  expect([recent.take('a'), recent.take('a'), recent.duplicates]).toEqual([true, false, 1]);
-  for (let n = 0; n < recentIdsMax; n++) recent.take(String(n));
-  expect(recent.take('a')).toBe(true);
+describe('where ids prove nothing', () => {
+  test('an id is remembered for a while', () => {
+    const recent = new RecentIds();
+    expect([recent.take('a', 1), recent.take('a', 1), recent.duplicates]).toEqual([true, false, 1]);
+    for (let n = 0; n < recentIdsMax; n++) recent.take(String(n), 1);
+    expect(recent.take('a', 1)).toBe(true);
+  });
+
+  test('what another worker wrote is not written again, also where it is too much to remember', () => {
+    const trades = Array.from({ length: 2 * recentIdsMax }, (_, n) => ({ tradeId: String(n), exchangeTimeMs: n >> 2 }));
+    const recent = new RecentIds();
+    recent.resume(recentTradesOf(trades));
+    expect(trades.filter(({ tradeId, exchangeTimeMs }) => recent.take(tradeId, exchangeTimeMs))).toEqual([]);
+    expect(recent.take('new', recentIdsMax >> 1)).toBe(true);
+  });
+
+  test('a trade of the millisecond in which the last one was written is written, too', () => {
+    const recent = new RecentIds();
+    recent.resume(recentTradesOf([{ tradeId: 'a', exchangeTimeMs: 7 }]));
+    expect([recent.take('a', 7), recent.take('b', 7), recent.take('before', 6)]).toEqual([false, true, false]);
+  });
 });
