@@ -64,7 +64,11 @@ export class CursorLog {
     return this.#view;
   }
 
-  /** Resolves once everything is read that stood in the topic when this was called. @throws the signal's reason */
+  /**
+   * Resolves once everything is read that stood in the topic when this was called. What was committed just before may
+   * stand there a little later: its marker comes after the answer to the commit.
+   * @throws Error when the signal is aborted
+   */
   async catchUp(signal: AbortSignal): Promise<void> {
     const { random } = this.#options;
     // What keeps it from being asked keeps it from being read, too, and is told there.

@@ -56,7 +56,7 @@ export const standby: Ownership = { kind: 'standby', usedOffset: -1n, fencedMs: 
 /** @param view caught up with the log; when taking, since the claim was committed */
 export function decide(ownership: Ownership, claimant: Claimant, view: View): Decision {
   if (ownership.kind === 'owner' || ownership.kind === 'releasing') return wait('it owns the shard', silenceMsMax);
-  const own = ownership.kind === 'taking' ? ownClaim(claimant, view) : mayTake(ownership, claimant, view);
+  const own = ownership.kind === 'taking' ? ownClaim(ownership, claimant, view) : mayTake(ownership, claimant, view);
   if (own.kind === 'wait') return own;
   for (const [shard, owner] of view.owners) {
     if (shard === claimant.shard || owner.state === 'released' || isFenced(shard, owner, ownership, view)) continue;
@@ -133,9 +133,11 @@ function mayTake({ kind, usedOffset, fencedMs }: Ownership, claimant: Claimant, 
   return take('silence', `${who} was silent for ${silenceMsMax / 1000} s`);
 }
 
-function ownClaim({ shard, instance }: Claimant, view: View): Decision {
+/** Only a record that came since is the claim; the same worker may have owned the shard before a restart. */
+function ownClaim({ usedOffset }: Ownership, { shard, instance }: Claimant, view: View): Decision {
   const owner = view.owners.get(shard);
-  if (owner?.instance === instance && owner.state === 'owning') return { kind: 'write' };
+  const isOwn = owner?.instance === instance && owner.state === 'owning' && owner.offset > usedOffset;
+  if (isOwn) return { kind: 'write' };
   return wait(`the claim is not in the log, which has ${owner?.instance ?? 'nobody'}`, lookAgainMsMin);
 }
 

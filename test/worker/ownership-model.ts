@@ -53,6 +53,8 @@ export interface World {
   /** The present owner record of each shard, with its offset. */
   log: Record<number, OwnerRecord & { offset: number }>;
   nextOffset: number;
+  /** Committed, but their markers are not in the log yet, by shard. */
+  landing: Record<number, OwnerRecord>;
   /** Of each shard's transactional id. */
   epochs: Record<number, number>;
   workers: ModelWorker[];
@@ -65,7 +67,7 @@ export function world(claimants: readonly Claimant[], faults: number): World {
   const workers = claimants.map((claimant): ModelWorker => ({ ...claimant, ...fresh, heard: {}, takeOvers: 0 }));
   const [{ shard, symbols } = { shard: 0, symbols: [] }] = claimants;
   const log = { [shard]: { instance: 'before', state: 'released' as const, symbols, fenced: new Map(), offset: 0 } };
-  return { timeMs: 0, log, nextOffset: 1, epochs: {}, workers, faults };
+  return { timeMs: 0, log, nextOffset: 1, landing: {}, epochs: {}, workers, faults };
 }
 
 const fresh = {
@@ -79,13 +81,13 @@ const fresh = {
   ledBy: -1n,
 };
 
-/** Index of a worker, and what it does; or time passes for all. */
-export type Step = 'time passes' | { worker: number; does: Action };
+/** Index of a worker, and what it does; or the marker of a shard comes into the log; or time passes for all. */
+export type Step = 'time passes' | { lands: number } | { worker: number; does: Action };
 type Action = 'look' | 'act' | 'claim' | 'pause' | 'go on' | 'crash' | 'restart' | 'release';
 
 /** Everything that can happen next. */
-export function stepsOf({ workers, faults }: World): Step[] {
-  const steps: Step[] = ['time passes'];
+export function stepsOf({ workers, landing, faults }: World): Step[] {
+  const steps: Step[] = ['time passes', ...Object.keys(landing).map((shard) => ({ lands: Number(shard) }))];
   for (const [worker, one] of workers.entries()) {
     const can = (...actions: Action[]) => steps.push(...actions.map((does) => ({ worker, does })));
     if (one.state === 'paused') can('go on');
@@ -102,10 +104,15 @@ export function stepsOf({ workers, faults }: World): Step[] {
 
 /** The world after the step; the one before is left as it is. */
 export function after(before: World, step: Step, { decide, taking }: Rules): World {
-  const next: World = { ...before, log: { ...before.log }, epochs: { ...before.epochs } };
+  const { log, landing, epochs } = before;
+  const next: World = { ...before, log: { ...log }, landing: { ...landing }, epochs: { ...epochs } };
   next.workers = before.workers.map((worker) => ({ ...worker, heard: { ...worker.heard } }));
   if (step === 'time passes') {
     pass(next);
+    return next;
+  }
+  if ('lands' in step) {
+    land(next, step.lands);
     return next;
   }
   const worker = next.workers[step.worker];
@@ -130,9 +137,11 @@ export function after(before: World, step: Step, { decide, taking }: Rules): Wor
 /** Five seconds: who has claimed gives its sign of life, and the others hear it. */
 function pass(world: World): void {
   world.timeMs += signOfLifeMs;
+  for (const shard of Object.keys(world.landing)) land(world, Number(shard));
   const running = world.workers.filter(({ state }) => state === 'running');
   for (const worker of running) worker.clockMs += signOfLifeMs;
   for (const worker of running) if (worker.hasClaimed) worker.hasClaimed = commit(world, worker, 'owning');
+  for (const shard of Object.keys(world.landing)) land(world, Number(shard));
   for (const worker of running) look(world, worker);
 }
 
@@ -169,18 +178,27 @@ function act(world: World, worker: ModelWorker, taking: Rules['taking']): void {
   }
 }
 
-function nextEpoch({ epochs }: World, shard: number): number {
-  const epoch = (epochs[shard] ?? 0) + 1;
-  epochs[shard] = epoch;
+/** The coordinator gives it once the transaction before is complete, with its marker in the log. */
+function nextEpoch(world: World, shard: number): number {
+  land(world, shard);
+  const epoch = (world.epochs[shard] ?? 0) + 1;
+  world.epochs[shard] = epoch;
   return epoch;
+}
+
+function land(world: World, shard: number): void {
+  const record = world.landing[shard];
+  if (record) world.log[shard] = { ...record, offset: world.nextOffset++ };
+  delete world.landing[shard];
 }
 
 /** @returns whether the broker took it; if not, the worker knows that it is fenced */
 function commit(world: World, worker: ModelWorker, state: OwnerRecord['state']): boolean {
   const { shard, epoch } = worker;
   if (epoch !== null && epoch === world.epochs[shard]) {
-    const record = ownerRecordOf(worker.ownership, worker, state, look(world, worker));
-    world.log[shard] = { ...record, offset: world.nextOffset++ };
+    // A transaction begins once the one before is complete.
+    land(world, shard);
+    world.landing[shard] = ownerRecordOf(worker.ownership, worker, state, look(world, worker));
     return true;
   }
   worker.ownership = fencedOff(worker.ownership, look(world, worker));
@@ -201,7 +219,7 @@ export function writersOf({ workers, epochs }: World, symbol: string): string[] 
 }
 
 /** Equal for worlds from which the same can happen: only differences of times and offsets count. */
-export function nameOf({ timeMs, log, nextOffset, epochs, workers, faults }: World): string {
+export function nameOf({ timeMs, log, nextOffset, landing, epochs, workers, faults }: World): string {
   const offsets = (offset: bigint | number) => Number(offset) - nextOffset;
   const names = workers.map(({ ownership, epoch, plan, heard, clockMs, fencedMs, shard, state, hasClaimed, ledBy }) => {
     const { kind, usedOffset, fenced } = ownership;
@@ -217,8 +235,10 @@ export function nameOf({ timeMs, log, nextOffset, epochs, workers, faults }: Wor
     const isCurrent = epoch === null ? null : epoch === epochs[shard];
     return [kind, offsets(usedOffset), isCurrent, state, hasClaimed, Object.keys(heard).length === 0, ...rest];
   });
-  const records = Object.entries(log).map(([name, { instance, state, offset, fenced, symbols }]) => {
-    return [name, instance, state, offsets(offset), symbols, [...fenced].map(([shard, at]) => [shard, offsets(at)])];
-  });
-  return JSON.stringify([names, records, faults]);
+  const told = ({ instance, state, symbols, fenced }: OwnerRecord) => {
+    return [instance, state, symbols, [...fenced].map(([shard, at]) => [shard, offsets(at)])];
+  };
+  const records = Object.entries(log).map(([shard, record]) => [shard, offsets(record.offset), told(record)]);
+  const coming = Object.entries(landing).map(([shard, record]) => [shard, told(record)]);
+  return JSON.stringify([names, records, coming, faults]);
 }
