@@ -1,5 +1,5 @@
-// The client of both producers: connections and metadata of @platformatic/kafka, without its own repeats, and the bounds
-// of what both ask of a broker.
+// The client of both producers, and the bounds of what both ask of a broker: connections and metadata of
+// @platformatic/kafka, without its own repeats.
 import { Base } from '@platformatic/kafka';
 import type { BackoffLimits } from '../../runtime/backoff.ts';
 
