@@ -1,7 +1,9 @@
 // The control calls themselves, on the parts of one running simulator: what HTTP carries out and tests in process call.
+import { sendBurst } from './burst.ts';
 import type { Connection } from './connection.ts';
 import { ControlError } from './control-error.ts';
 import type {
+  Burst,
   ConnectionState,
   FrameFault,
   ListingRequest,
@@ -13,10 +15,11 @@ import type {
   SimulatorControl,
   SimulatorState,
 } from './control-types.ts';
-import { type Exchange, type ExchangeServices, inFewWrites, type Spelling } from './exchange.ts';
+import type { Exchange, ExchangeServices, Spelling } from './exchange.ts';
 import { listingOf } from './listings.ts';
 import type { TimedOrder } from './market.ts';
 import type { Replay } from './replay.ts';
+import type { RestCounts } from './rest-counts.ts';
 import type { RestFaults } from './rest-faults.ts';
 import { shortText } from './text.ts';
 import type { Listing } from './trades.ts';
@@ -26,6 +29,7 @@ export interface Parts extends ExchangeServices {
   settings: Settings;
   exchanges: Exchange[];
   restFaults: RestFaults;
+  restCounts: RestCounts;
   replay: Replay;
   /** The last closed connections, oldest first. */
   closed: ConnectionState[];
@@ -62,7 +66,8 @@ export class Commands implements SimulatorControl {
   }
 
   async state(): Promise<SimulatorState> {
-    const { clock, exchanges, frameFaults, ledger, market, refused, replay, settings, closed } = this.#parts;
+    const { clock, exchanges, frameFaults, ledger, market, refused, replay, restCounts, settings, closed } =
+      this.#parts;
     const open = exchanges.flatMap((exchange) =>
       exchange.connections().map((connection) => connection.state(exchange.subscriptions(connection))),
     );
@@ -80,6 +85,7 @@ export class Commands implements SimulatorControl {
       clockSkewMs: market.exchangeUs(0) / 1000,
       refusedSymbols: [...refused],
       frameFaults: frameFaults.state(),
+      rest: restCounts.state(),
       settings: { ...settings },
     };
   }
@@ -133,12 +139,11 @@ export class Commands implements SimulatorControl {
     this.#parts.market.setPaused(false);
   }
 
-  async burst({ trades, symbol }: { trades: number; symbol?: string }): Promise<void> {
+  async burst({ trades, symbol }: { trades: number; symbol?: string }): Promise<Burst> {
     this.#requireListed(symbol);
     const { clock, market } = this.#parts;
-    inFewWrites(this.connections(), () =>
-      market.burst(trades, symbol, clock.nowUs(), (listing, order) => this.publish(listing, order)),
-    );
+    const publish = (listing: Listing, order: TimedOrder) => this.publish(listing, order);
+    return sendBurst(trades, symbol, { clock, market, connections: this.connections(), publish });
   }
 
   async setSymbols({ add = [], remove = [] }: { add?: ListingRequest[]; remove?: string[] }): Promise<void> {
@@ -230,13 +235,15 @@ export class Commands implements SimulatorControl {
   }
 
   async reset(): Promise<void> {
-    const { exchanges, replay, ledger, market, settings, closed, restFaults, frameFaults, refused } = this.#parts;
+    const { exchanges, replay, ledger, market, settings, closed, refused } = this.#parts;
+    const { restFaults, restCounts, frameFaults } = this.#parts;
     const { listings, tradesPerSecond, exchangeSettings } = this.#initial;
     await Promise.all(this.connections().map((connection) => connection.cut()));
     replay.reset();
     for (const exchange of exchanges) exchange.reset();
     for (const [index, exchange] of exchanges.entries()) Object.assign(exchange.settings, exchangeSettings[index]);
     restFaults.clear();
+    restCounts.clear();
     frameFaults.clear();
     refused.clear();
     ledger.clear();

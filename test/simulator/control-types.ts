@@ -2,6 +2,7 @@
 import type { FrameFault, FrameFaultState } from './frame-faults.ts';
 import type { LedgerState, SentFrame } from './ledger.ts';
 import type { SymbolActivity } from './market.ts';
+import type { RestAnswered } from './rest-counts.ts';
 import type { Settings } from './settings.ts';
 
 export type { FrameFault, FrameFaultState, LedgerState, SentFrame, Settings, SymbolActivity };
@@ -58,6 +59,8 @@ export interface SimulatorState {
   refusedSymbols: string[];
   /** The last 100 ordered, with how often each hit. */
   frameFaults: FrameFaultState[];
+  /** Answers of REST since the start or the last reset. */
+  rest: RestAnswered;
   /** The defaults and what was set; exchanges have defaults of their own beside them. */
   settings: Settings;
 }
@@ -80,6 +83,16 @@ export interface ListingRequest {
   baseAsset?: string;
   quoteAsset?: string;
   status?: 'TRADING' | 'HALT' | 'BREAK';
+}
+
+/** What a burst was, by the simulator's clock. */
+export interface Burst {
+  /** Of all symbols, whoever subscribed to them. */
+  trades: number;
+  /** When the first was made, microseconds since 1970. */
+  fromUs: number;
+  /** When the operating system had taken the last from us for every client; null: one reads too slowly to say. */
+  untilUs: number | null;
 }
 
 export interface RestFault {
@@ -109,10 +122,10 @@ export interface SimulatorControl {
   pause(): Promise<void>;
   resume(): Promise<void>;
   /**
-   * That many trades at once, at most 100,000, also while paused; rounded up to whole taker orders. Sent when it
-   * answers.
+   * That many trades at once, at most 100,000, also while paused; rounded up to whole taker orders. Of all symbols
+   * together, unless one is named. Sent when it answers.
    */
-  burst(request: { trades: number; symbol?: string }): Promise<void>;
+  burst(request: { trades: number; symbol?: string }): Promise<Burst>;
   setSymbols(request: { add?: ListingRequest[]; remove?: string[] }): Promise<void>;
   /** Without a code: no closing handshake. Without a connection: all of them. */
   cut(request?: { connection?: number; code?: number; reason?: string }): Promise<void>;

@@ -4,6 +4,9 @@ import type { SimulatorControl } from './control-types.ts';
 import { type Simulator, startSimulator } from './simulator.ts';
 import { collect, TestClient } from './test-client.ts';
 
+/** 100 ms, and as much again for what else a test machine does. */
+const burstUsMax = 200_000;
+
 let simulator: Simulator;
 let control: SimulatorControl;
 beforeEach(async () => {
@@ -69,6 +72,14 @@ describe('the state', () => {
   });
 });
 
+test('the state counts what REST answered, by exchange and status', async () => {
+  await control.ban({ durationMs: 60_000, exchange: 'kraken' });
+  for (const path of ['/kraken/0/public/AssetPairs', '/coinbase/products', '/kraken/0/public/AssetPairs']) {
+    await (await fetch(`${simulator.url}${path}`)).arrayBuffer();
+  }
+  expect((await control.state()).rest).toEqual({ kraken: { 403: 2 }, coinbase: { 200: 1 } });
+});
+
 describe('connections', () => {
   test('are cut without a handshake, or closed with a code', async () => {
     const [one, other] = [await connect(), await connect()];
@@ -121,6 +132,35 @@ describe('connections', () => {
       state = await control.state();
     }
     expect(state.connections[0]?.closed).toMatchObject({ code: 1008, reason: 'Client too slow' });
+  });
+});
+
+describe('a burst', () => {
+  test('of 5,000 trades of one symbol is sent at once, and it says within what time', async () => {
+    const client = await connect();
+    const { trades, fromUs, untilUs } = await control.burst({ trades: 5000, symbol: 'BTCUSDT' });
+    const ids = (await client.received(trades)).map((frame) => JSON.parse(frame).data.t);
+    expect(trades).toBeGreaterThanOrEqual(5000);
+    expect(new Set(ids).size).toBe(trades);
+    const made = await collect(control.made({ symbol: 'BTCUSDT' }));
+    expect(made.map(({ id }) => Number(id))).toEqual(ids);
+    expect(made[0]?.timeUs).toBe(fromUs);
+    expect(untilUs).not.toBeNull();
+    expect((untilUs ?? Number.NaN) - fromUs).toBeLessThan(burstUsMax);
+  });
+
+  test('is shared among all symbols where none is named', async () => {
+    const { trades } = await control.burst({ trades: 300 });
+    const { symbols } = await control.state();
+    expect(symbols.every((one) => one.trades >= 100)).toBe(true);
+    expect(symbols.reduce((sum, one) => sum + one.trades, 0)).toBe(trades);
+  });
+
+  test('does not wait for a client that takes nothing', async () => {
+    const client = await connect();
+    client.webSocket.pause();
+    expect((await control.burst({ trades: 60_000, symbol: 'BTCUSDT' })).untilUs).toBeNull();
+    client.webSocket.terminate();
   });
 });
 

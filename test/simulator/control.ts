@@ -1,5 +1,5 @@
 // The control calls over HTTP, for tests that do not run in the simulator's process.
-import type { MadeTrade, ReplayState, SentFrame, SimulatorControl, SimulatorState } from './control-types.ts';
+import type { Burst, MadeTrade, ReplayState, SentFrame, SimulatorControl, SimulatorState } from './control-types.ts';
 
 export type * from './control-types.ts';
 
@@ -38,7 +38,7 @@ export function simulatorControl(url: string): SimulatorControl {
     setRate: (request) => command('rate', request),
     pause: () => command('pause'),
     resume: () => command('resume'),
-    burst: (request) => command('burst', request),
+    burst: async (request) => (await (await call('POST', 'burst', JSON.stringify(request))).json()) as Burst,
     setSymbols: (request) => command('symbols', request),
     cut: (request) => command('cut', request),
     stall: (request) => command('stall', request),

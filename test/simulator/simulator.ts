@@ -14,6 +14,7 @@ import { Ledger } from './ledger.ts';
 import { parseListing } from './listings.ts';
 import { Market } from './market.ts';
 import { Replay } from './replay.ts';
+import { RestCounts } from './rest-counts.ts';
 import { RestFaults } from './rest-faults.ts';
 import { defaultSettings } from './settings.ts';
 
@@ -81,11 +82,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     listings: symbols.map(parseListing),
     exchangeSettings: exchanges.all.map((exchange) => ({ ...exchange.settings })),
   };
-  const restFaults = new RestFaults();
-  const parts = { ...services, settings, exchanges: exchanges.all, restFaults, replay, closed };
+  const rest = { restFaults: new RestFaults(), restCounts: new RestCounts() };
+  const parts = { ...services, ...rest, settings, exchanges: exchanges.all, replay, closed };
   const commands = new Commands(parts, initial);
 
-  const server = serve(exchanges, commands, restFaults, clock);
+  const server = serve(exchanges, commands, rest, clock);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ port: options.port ?? 0, host: options.host }, resolve);
@@ -110,7 +111,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   return Object.assign(commands, { port, url, webSocketUrl, close });
 }
 
-function serve(exchanges: Exchanges, commands: Commands, restFaults: RestFaults, clock: Clock): Server {
+interface Rest {
+  restFaults: RestFaults;
+  restCounts: RestCounts;
+}
+
+function serve(exchanges: Exchanges, commands: Commands, rest: Rest, clock: Clock): Server {
   const server = createServer((request, response) => {
     const url = urlOf(request);
     if (url?.pathname.startsWith('/control/')) {
@@ -122,8 +128,9 @@ function serve(exchanges: Exchanges, commands: Commands, restFaults: RestFaults,
       response.writeHead(404, { 'content-type': 'text/plain' }).end(`no such page: ${request.url}\n`);
       return;
     }
-    const fault = restFaults.take([url.pathname, route.path]);
+    const fault = rest.restFaults.take([url.pathname, route.path]);
     url.pathname = route.path;
+    response.once('finish', () => rest.restCounts.count(route.exchange.id, response.statusCode));
     const respond = () => route.exchange.request(request, url, response, fault);
     if (fault?.delayMs) clock.after(fault.delayMs, respond);
     else respond();
