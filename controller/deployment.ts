@@ -36,9 +36,10 @@ export interface Shard {
 /** Of the whole applied object; on the object only, not on its pods. Finds fields that are no longer wanted. */
 export const appliedAnnotation = 'feeds.k2.dev/applied';
 
-// A worker drains for at most 20 s after SIGTERM, its release is in the last transaction; the rest is for a slow node.
-// One that is killed all the same loses nothing: what it did not commit is read again by whoever takes over.
-const terminationSeconds = 30;
+// After SIGTERM a worker ends a take-over that is under way, 12 s at most, and drains for 20 s at most; its release is
+// in the last transaction. The rest is for a slow node. One that is killed all the same loses nothing: what it did not
+// commit is read again by whoever takes over.
+const terminationSeconds = 45;
 // A process listens within a second; on a node that is short of CPU it may take a minute, and a restart would not help.
 const startupProbe = { periodSeconds: 1, failureThreshold: 60 };
 const resourceDefaults = {

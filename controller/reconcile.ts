@@ -67,7 +67,7 @@ const liveMs = 30_000;
 const settleMs = 5_000;
 // An owner that is silent is taken over from after 15 s, and that takes a few more: longer is no hand-over.
 const ownerlessMsMax = 30_000;
-// Deleting a worker takes as long as its drain, 30 s at most; a node that is gone must not keep a feed for ever.
+// Deleting a worker takes as long as its drain, 45 s at most; a node that is gone must not keep a feed for ever.
 const deletionMsMax = 60_000;
 const deletionPollMs = 1_000;
 

@@ -128,7 +128,7 @@ describe("the workers' Deployment", () => {
       type: 'RollingUpdate',
       rollingUpdate: { maxSurge: 1, maxUnavailable: 0 },
     });
-    expect(template(deployment).spec).toMatchObject({ terminationGracePeriodSeconds: 30 });
+    expect(template(deployment).spec).toMatchObject({ terminationGracePeriodSeconds: 45 });
   });
 
   test('limits the worker to half a core and 512 MiB unless the feed says otherwise', () => {

@@ -143,7 +143,7 @@ describe('a shard with a standby', () => {
   });
 
   test('that a broker without transactions keeps from writing says so in the words of the worker', () => {
-    const refusal = 'the broker refuses transactions';
+    const refusal = 'cannot take over: broker old:9092 does not support transactions; set delivery: AtLeastOnce';
     expect(judge(['A'], standby({ A: 'subscribed' }, false, 0, refusal))).toEqual({
       reason: 'NotStreaming',
       seen: refusal,
