@@ -101,7 +101,7 @@ export const variables = {
     name: 'K2_KAFKA_TOPIC_CURSORS',
     schema: topic.optional(),
     example: 'market.crypto.cursors.binance',
-    doc: 'Compacted topic of one partition: who writes, and what is written. Default: `market.crypto.cursors.<exchange>`.',
+    doc: 'Topic of who writes and what is written; compacted. Default: `market.crypto.cursors.<exchange>`.',
   },
   delivery: {
     name: 'K2_DELIVERY',
@@ -115,7 +115,7 @@ export const variables = {
       .regex(/^[a-z0-9][a-z0-9-]{0,62}\/[a-z0-9][a-z0-9.-]{0,252}$/, 'is not <namespace>/<name>, both in lower case')
       .optional(),
     example: 'default/binance',
-    doc: 'The feed that this worker writes; of the workers of one feed and shard, one writes. Default: `default/<exchange>`.',
+    doc: 'Which feed: of the workers of one feed and shard, one writes. Default: `default/<exchange>`.',
   },
   shard: {
     name: 'K2_SHARD',
@@ -131,7 +131,7 @@ export const variables = {
     name: 'K2_INSTANCE',
     schema: text.regex(/^[\x21-\x7e]{1,253}$/, 'has spaces, or more than 253 characters').optional(),
     example: 'binance-0-6c9f7d5b8-x2x7k',
-    doc: 'The same after a restart, and no other worker has it: then a restarted worker need not wait. Default: the host name.',
+    doc: 'Who this worker is, also after a restart; no other has this name. Default: the host name.',
   },
   schemaPath: {
     name: 'K2_SCHEMA_PATH',

@@ -18,7 +18,7 @@ export function createExactlyOnce(options: DeliveryOptions): Delivery {
   const place = { topic: config.topicCursors, feed: feedName };
   const claimant = { shard, instance: config.instance, symbols: config.symbols };
   const transactionalIdOf = (ofShard: number) => `${feedName}/${ofShard}`;
-  report('take-over', notKnown);
+  options.status.report('take-over', notKnown);
 
   const cursorLog = new CursorLog({
     ...place,

@@ -14,7 +14,7 @@ import { messageOf, sleep as sleepUntil } from './retry.ts';
 import type { Part, Status } from './status.ts';
 import type { Written } from './symbols.ts';
 
-/** attach() is called so often at least, quiet market or not; the sign of life goes along when it would be late next. */
+/** The producer asks for what is to be attached so often at least; the sign of life goes along before it is late. */
 export const quietMsMax = 1000;
 
 /** A claim or a release that is not committed by then: the broker answers within milliseconds, or is away. */

