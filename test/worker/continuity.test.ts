@@ -74,6 +74,68 @@ describe('after a restart', () => {
   });
 });
 
+describe('a cursor', () => {
+  const resumed = (from: Continuity) => {
+    const cursor = from.cursor();
+    if (cursor === null) throw new Error('there is no cursor');
+    const continuity = new Continuity();
+    continuity.resume(cursor, 0);
+    return continuity;
+  };
+
+  test('is not there before the first trade', () => {
+    expect(new Continuity().cursor()).toBeNull();
+  });
+
+  test('holds all that must survive: the newest, what is missing and what is lost', () => {
+    const continuity = new Continuity();
+    take(continuity, 1, 5, 9);
+    const [gap] = continuity.gaps();
+    if (gap) continuity.giveUp(gap, 'too old');
+    const gaps = [{ firstId: 6n, lastId: 8n, afterTimeMs: timeOf(5n) }];
+    const lost = [{ firstId: 2n, lastId: 4n, missing: 3n, why: 'too old' }];
+    expect(continuity.cursor()).toEqual({ lastId: 9n, timeMs: timeOf(9n), gaps, lost, resetTimeMs: null });
+    expect(resumed(continuity).cursor()).toEqual(continuity.cursor());
+  });
+
+  test('has moved by what is written, filled, settled or given up, and by nothing else', () => {
+    const continuity = new Continuity();
+    const moves = (does: () => void): boolean => {
+      continuity.hasMoved = false;
+      does();
+      return continuity.hasMoved;
+    };
+    expect(moves(() => take(continuity, 1, 9))).toBe(true);
+    expect(moves(() => take(continuity, 9))).toBe(false);
+    expect(moves(() => continuity.fill(1n, timeOf(1n), 0))).toBe(false);
+    expect(moves(() => continuity.settle({ firstId: 20n, lastId: 21n }, 0))).toBe(false);
+    expect(moves(() => continuity.fill(2n, timeOf(2n), 0))).toBe(true);
+    expect(moves(() => continuity.settle({ firstId: 3n, lastId: 4n }, timeOf(4n)))).toBe(true);
+    const [gap] = continuity.gaps();
+    expect(moves(() => gap && continuity.giveUp(gap, 'too old'))).toBe(true);
+  });
+
+  test('of ids that began anew keeps what a standby has read of the ids before from being written again', () => {
+    const continuity = new Continuity();
+    take(continuity, 500_000, 500_001);
+    continuity.take(1n, timeOf(500_002n), 0);
+    for (const each of [continuity, resumed(continuity)]) {
+      expect(take(each, 500_000, 500_001)).toEqual(['duplicate', 'duplicate']);
+      expect(each.fill(500_001n, timeOf(500_001n), 0)).toBe(false);
+      expect(each.take(2n, timeOf(500_003n), 0)).toBe('next');
+    }
+  });
+
+  test('with more gaps than there may be loses none of their trades', () => {
+    const gaps = Array.from({ length: gapsMax + 5 }, (_, n) => {
+      return { firstId: BigInt(2 * n), lastId: BigInt(2 * n), afterTimeMs: n };
+    });
+    const continuity = new Continuity();
+    continuity.resume({ lastId: 10_000n, timeMs: 1, gaps, lost: [], resetTimeMs: null }, 0);
+    expect([continuity.gaps().length, continuity.lost().length]).toEqual([gapsMax, 5]);
+  });
+});
+
 describe('REST', () => {
   test('fills what is missing, and nothing else', () => {
     const continuity = new Continuity();

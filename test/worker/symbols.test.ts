@@ -154,3 +154,20 @@ describe('after an interruption', () => {
     expect(symbols.admit([trade(5), trade(6)], 0)).toMatchObject([{ trade: { tradeId: '6' } }]);
   });
 });
+
+test('cursors are given of symbols that moved since they were last asked for, and of no others', () => {
+  const eth = { symbol: 'ETHUSDT', canonicalSymbol: 'ETH/USDT' };
+  const { symbols, admit } = create(binance, btc, eth);
+  const moved = () => symbols.changedCursors().map(({ symbol, cursor }) => [symbol, cursor.lastId]);
+  expect(moved()).toEqual([]);
+  admit(1, 2);
+  expect(moved()).toEqual([['BTCUSDT', 2n]]);
+  admit(2);
+  expect(moved()).toEqual([]);
+  symbols.admit([trade(3), trade(7, 'ETHUSDT')], 0);
+  expect(moved()).toEqual([
+    ['BTCUSDT', 3n],
+    ['ETHUSDT', 7n],
+  ]);
+  expect(create(unprovable).symbols.changedCursors()).toEqual([]);
+});
