@@ -37,6 +37,10 @@ export function createExactlyOnce(options: DeliveryOptions): Delivery {
     silenceMsMax: quietMsMax,
     attach,
     onFenced: (why) => handover.onFenced(why),
+    onCommitted(tookMs) {
+      report('producer', null);
+      options.metrics.transaction.observe(tookMs / 1000);
+    },
     monotonicMs,
     random,
   });

@@ -144,6 +144,12 @@ function createOwnershipMetrics(registers: Registry[], { status, kept, ownerSile
       buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers,
     }),
+    transaction: new Histogram({
+      name: 'k2_worker_transaction_seconds',
+      help: 'What a transaction took that was committed, with its repetitions.',
+      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
+      registers,
+    }),
     fenced: new Counter({
       name: 'k2_worker_fenced_total',
       help: 'Times that another worker took over from this one while it was the owner.',

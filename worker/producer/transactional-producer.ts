@@ -43,6 +43,8 @@ export interface TransactionalProducerOptions extends BatchProducerOptions {
    * until claim(): the new owner has it, or repairs it.
    */
   onFenced: (why: string) => void;
+  /** A transaction was committed, also one of nothing but attachments; it took so many milliseconds. */
+  onCommitted?: (tookMs: number) => void;
   /** Waits between attempts; a tenth of a second to five seconds, where not given. */
   retry?: BackoffLimits;
 }
@@ -217,7 +219,7 @@ export class TransactionalProducer implements Producer {
   }
 
   async #commit(transactions: Transactions): Promise<void> {
-    const { monotonicMs, attach, onDelivered } = this.#options;
+    const { monotonicMs, attach, onDelivered, onCommitted } = this.#options;
     this.#begunMs = monotonicMs();
     this.#isFlushDue = false;
     // What is flushed is in this cut, or was committed before.
@@ -227,7 +229,10 @@ export class TransactionalProducer implements Producer {
     this.#next = nothing();
     const { records } = this.#cut;
     const all = records.concat(attach());
-    if (all.length > 0) await transactions.commit(all);
+    if (all.length > 0) {
+      await transactions.commit(all);
+      onCommitted?.(monotonicMs() - this.#begunMs);
+    }
     this.#cut = nothing();
     this.#isAnswered = true;
     if (records.length > 0) onDelivered(records);
