@@ -6,6 +6,7 @@ const programs: Record<string, string> = {
   worker: 'worker/main.ts',
   controller: 'controller/main.ts',
   normalize: 'worker/normalize.ts',
+  audit: 'audit/main.ts',
 };
 
 // Its modules only declare things, but the package does not say so ("sideEffects": false); without that the consumer,

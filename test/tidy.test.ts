@@ -139,6 +139,7 @@ describe('a rule for the project', () => {
     ['controller/plan.ts', '../worker/feed.ts', 'controller/ imports itself'],
     ['controller/kube/queue.ts', '../../api/exchange-feed.ts', 'controller/kube/ knows nothing'],
     ['worker/feed.ts', '../controller/plan.ts', 'worker/ imports itself'],
+    ['audit/auditor.ts', '../worker/exchanges/index.ts', 'audit/ shares no judgement'],
     ['worker/exchanges/binance.ts', '../feed.ts', 'an exchange is data'],
     ['worker/exchanges/binance.ts', 'ws', 'an exchange is data'],
   ])('finds an import against the layout: %s from %s', (path, name, words) => {
@@ -152,6 +153,7 @@ describe('a rule for the project', () => {
   test.each([
     ['controller/desired.ts', '../worker/exchanges/index.ts'],
     ['controller/main.ts', '@kubernetes/client-node'],
+    ['audit/broker.ts', '../worker/producer/failures.ts'],
     ['worker/exchanges/binance.ts', '../decimal.ts'],
     ['worker/exchanges/index.ts', './binance.ts'],
     ['test/worker/feed.test.ts', '../../controller/plan.ts'],

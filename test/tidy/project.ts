@@ -53,6 +53,12 @@ const rooms: Room[] = [
     words: `controller/ imports itself, api/, runtime/ and ${registry}`,
   },
   {
+    holds: /^audit\//,
+    mayImport: /^((audit|api|runtime)\/|worker\/producer\/failures\.ts$)/,
+    packages: true,
+    words: 'audit/ shares no judgement with worker/: it imports itself, api/, runtime/ and worker/producer/failures.ts',
+  },
+  {
     holds: /^worker\/exchanges\/index\.ts$/,
     mayImport: /^worker\/exchanges\//,
     packages: false,

@@ -14,7 +14,7 @@ const fileLinesMax = 300;
 const functionLinesMax = 70;
 
 const isTypeScript = (path: string) => path.endsWith('.ts');
-const isProgram = (path: string) => /^(api|runtime|controller|worker)\/.*\.ts$/.test(path);
+const isProgram = (path: string) => /^(api|runtime|controller|worker|audit)\/.*\.ts$/.test(path);
 /** The rules have to spell out what they look for, and their tests are the bad examples. */
 const isTidy = (path: string) => path.startsWith('test/tidy');
 // End-to-end and broker tests, and the bed, poll outside things, which takes waiting.
