@@ -3,11 +3,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import kafkajs, { type Admin } from 'kafkajs';
-import type { Bed } from '../test/e2e/bed.ts';
+import { type Bed, consume } from '../test/e2e/bed.ts';
 import { apply, deleteFeed, manifestOf, ownTopics, waitReady } from '../test/e2e/feeds.ts';
+import { compareWithMade } from '../test/e2e/made-trades.ts';
 import { eventually } from '../test/e2e/process.ts';
 import type { SimulatorControl } from '../test/simulator/control.ts';
 import { tradeFrame } from '../test/worker/loopback-exchange.ts';
+import { headers as receivedHeaders } from '../worker/records.ts';
 
 // A CommonJS package whose names Node cannot all find by itself.
 const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
@@ -35,7 +37,7 @@ async function recordsIn(admin: Admin, topic: string): Promise<number> {
   return (await admin.fetchTopicOffsets(topic)).reduce((sum, { high }) => sum + Number(high), 0);
 }
 
-/** Polls until the topic has so many records. @returns milliseconds since startMs */
+/** Polls until the topic has so many records, a few in a thousand of them marks of commits. @returns milliseconds since startMs */
 async function arrived(admin: Admin, topic: string, count: number, startMs: number): Promise<number> {
   await eventually(`${count} records in ${topic}`, doneMsMax, async () => {
     const found = await recordsIn(admin, topic);
@@ -72,14 +74,34 @@ function flatOut(load: Load): Promise<string[]> {
   });
 }
 
+/** The broker's clock says when a record came, instead of the worker's when it read the frame. */
+async function stampByBroker(admin: Admin, topics: string[]): Promise<void> {
+  const configEntries = [{ name: 'message.timestamp.type', value: 'LogAppendTime' }];
+  const resources = topics.map((name) => ({ type: ConfigResourceTypes.TOPIC, name, configEntries }));
+  await admin.alterConfigs({ validateOnly: false, resources });
+}
+
+/** As many trades as fast as the network takes them, all of one symbol: one partition, one batch after the other. */
 function burst(load: Load): Promise<string[]> {
   return withFeed(load, 'bench-burst', async (topic) => {
-    const startMs = performance.now();
-    await load.simulator.burst({ trades: burstTrades });
-    let made = 0;
-    for await (const _trade of load.simulator.made({ symbol: 'BTCUSDT' })) made++;
-    const elapsedMs = await arrived(load.admin, topic, made, startMs);
-    return [`| burst of ${made} trades at once, until all are written | ${Math.round(elapsedMs)} ms, none lost |`];
+    const { bed, simulator } = load;
+    const raw = `${topic}.raw`;
+    await stampByBroker(load.admin, [topic, raw]);
+    const { trades, fromUs, untilUs } = await simulator.burst({ trades: burstTrades, symbol: 'BTCUSDT' });
+    const question = { exchange: 'binance', symbols: ['BTCUSDT'], topic };
+    const compared = await eventually('each trade of the burst once', doneMsMax, () =>
+      compareWithMade(bed, simulator, question),
+    );
+    if (compared !== trades) throw new Error(`${compared} trades of ${trades} were compared`);
+    const records = [...(await consume(bed, raw)), ...(await consume(bed, topic))];
+    const receivedUs = Math.max(...records.map(({ headers }) => Number(headers[receivedHeaders.receivedUs] ?? 0)));
+    const writtenMs = Math.max(...records.map(({ timestampMs }) => timestampMs));
+    const sent = untilUs === null ? 'in more than a second' : `within ${Math.round((untilUs - fromUs) / 1000)} ms`;
+    return [
+      `| burst of ${trades} trades of one symbol, taken from the exchange by the network | ${sent} |`,
+      `| of the same, until the worker had read the last frame | ${Math.round((receivedUs - fromUs) / 1000)} ms |`,
+      `| of the same, until the last record was written: each once, none lost | ${Math.round(writtenMs - fromUs / 1000)} ms |`,
+    ];
   });
 }
 
@@ -87,9 +109,7 @@ function burst(load: Load): Promise<string[]> {
 function latency(load: Load, tradesPerSecond: number): Promise<string[]> {
   return withFeed(load, `bench-rate-${tradesPerSecond}`, async (topic) => {
     const raw = `${topic}.raw`;
-    const configEntries = [{ name: 'message.timestamp.type', value: 'LogAppendTime' }];
-    const resources = [{ type: ConfigResourceTypes.TOPIC, name: raw, configEntries }];
-    await load.admin.alterConfigs({ validateOnly: false, resources });
+    await stampByBroker(load.admin, [raw]);
     const consumer = kafkaOf(load.bed).consumer({ groupId: raw });
     await consumer.connect();
     await consumer.subscribe({ topic: raw, fromBeginning: true });
