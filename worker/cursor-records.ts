@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Cursor } from './continuity.ts';
 import type { ProducerRecord } from './producer/producer.ts';
 
-/** What the writer of a shard says of itself: when it claims the shard, as its sign of life, and when it releases it. */
+/** What the writer of a shard says of itself: as its claim, as its sign of life, and when it releases the shard. */
 export interface OwnerRecord {
   instance: string;
   state: 'owning' | 'released';
@@ -36,7 +36,7 @@ export interface CursorPlace {
   feed: string;
 }
 
-/** Of the reason for a loss; with as many losses and gaps as there can be, a record is a third of the broker's 1 MiB. */
+/** Of the reason for a loss: a record with all the losses and gaps that can be stays under half of a broker's 1 MiB. */
 const whyLengthMax = 200;
 
 const id = z

@@ -1,4 +1,4 @@
-// The cursor topic of a real broker, followed while others write to it in transactions, abort them, and leave them open.
+// The cursor topic of a real broker, followed while others write to it in transactions, abort them or leave them open.
 import { type Admin, Kafka, logLevel, type Producer, type Transaction } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CursorLog } from '../../worker/cursor-log.ts';

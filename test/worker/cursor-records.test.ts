@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Cursor, gapsMax, lostMax } from '../../worker/continuity.ts';
@@ -104,6 +105,21 @@ test('an owner record under no shard number, or in no known state, is told and s
   expect(folded[0]).toMatchObject({ kind: 'unreadable', why: expect.stringContaining("'x' is not a shard's number") });
   expect(folded[2]).toMatchObject({ kind: 'unreadable' });
   expect(view.owners.get(0)?.state).toBe('owning');
+});
+
+test('the reference page shows records as they are written', () => {
+  const page = readFileSync(new URL('../../docs/reference/cursor-topic.md', import.meta.url), 'utf8');
+  const shown = [...page.matchAll(/^(owner|cursor) (\S+) (\S+) +(\{.*\})$/gm)];
+  expect(shown.length).toBe(4);
+  for (const [, kind, feed = '', name = '', value = ''] of shown) {
+    const view = new FeedView(feed, 0);
+    view.fold({ offset: 0n, key: Buffer.from(`${kind} ${feed} ${name}`), value: Buffer.from(value) });
+    const [owner, cursor] = [view.owners.get(Number(name)), view.cursors.get(name)];
+    const written = owner
+      ? ownerRecord({ ...place, feed }, Number(name), owner, 0)
+      : cursor && cursorRecord({ ...place, feed }, name, cursor, 0);
+    expect(String(written?.value)).toBe(value);
+  }
 });
 
 test('a cursor with as many gaps and losses as there can be stays under half of a broker’s 1 MiB', () => {
