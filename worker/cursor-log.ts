@@ -39,6 +39,8 @@ export class CursorLog {
   readonly #following: Promise<void>;
   readonly #clock = new SilenceClock();
   #view: FeedView;
+  /** What is being read; it becomes the view at the log's end, for half a log has the wrong owners. */
+  #next: FeedView;
   #filter = new CommittedFilter();
   /** Null: not begun, or to begin anew. */
   #nextOffset: bigint | null = null;
@@ -56,10 +58,11 @@ export class CursorLog {
     this.#reader = new PartitionReader({ ...options, remedy });
     this.#asker = new PartitionReader({ ...options, remedy });
     this.#view = new FeedView(options.feed, 0);
+    this.#next = this.#view;
     this.#following = this.#follow(this.#closing.signal);
   }
 
-  /** What has been read so far. It goes on changing. */
+  /** As of the last answer; nothing before the log was once read to its end. It goes on changing. */
   view(): View {
     return this.#view;
   }
@@ -76,7 +79,8 @@ export class CursorLog {
     for (let isRead = false; !isRead; ) {
       const endOffset = await retry(() => this.#asker.endOffset(partition), options, signal);
       const beginning = this.#beginnings;
-      while (beginning === this.#beginnings && (this.#nextOffset ?? -1n) < endOffset) {
+      const isBehind = () => (this.#nextOffset ?? -1n) < endOffset || this.#view !== this.#next;
+      while (beginning === this.#beginnings && isBehind()) {
         await until(this.#answered.promise, signal);
         signal.throwIfAborted();
       }
@@ -125,14 +129,15 @@ export class CursorLog {
     this.#nextOffset = null;
     for (const batch of batches) {
       for (const record of this.#filter.take(batch, from)) {
-        const folded = this.#view.fold(record);
+        const folded = this.#next.fold(record);
         if (folded.kind === 'unreadable') onUnreadable(folded.why);
         if (folded.kind === 'owner') this.#hasOwnerChanged = true;
       }
     }
     this.#nextOffset = nextOffset;
     this.#clock.read(askedMs, nextOffset, endOffset);
-    this.#view.tick(this.#clock.ms);
+    this.#next.tick(this.#clock.ms);
+    if (nextOffset >= endOffset) this.#view = this.#next;
     this.#answered.resolve();
     this.#answered = Promise.withResolvers();
   }
@@ -145,7 +150,7 @@ export class CursorLog {
       throw new Error(`topic ${topic} has ${count} partitions, and must have one; ${remedy}`);
     }
     this.#filter = new CommittedFilter();
-    this.#view = new FeedView(feed, this.#clock.ms);
+    this.#next = new FeedView(feed, this.#clock.ms);
     this.#beginnings++;
     return this.#reader.startOffset(partition);
   }

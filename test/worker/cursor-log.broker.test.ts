@@ -1,4 +1,5 @@
 // The cursor topic of a real broker, followed while others write to it in transactions, abort them or leave them open.
+import { setImmediate } from 'node:timers/promises';
 import { type Admin, Kafka, logLevel, type Producer, type Transaction } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CursorLog } from '../../worker/cursor-log.ts';
@@ -135,6 +136,22 @@ describe('after it has caught up, the view has what was committed until then', (
     await log.catchUp(never);
     expect(lastIds(log)).toEqual({ A: 1, B: 3 });
   });
+});
+
+test('nothing of a long log is seen before it was read to its end', async () => {
+  const lost = Array.from({ length: 100 }, () => ({ firstId: 1n, lastId: 1n, missing: 1n, why: 'x'.repeat(200) }));
+  const cursor = { lastId: 1n, timeMs: 1, gaps: [], lost, resetTimeMs: null };
+  const symbols = Array.from({ length: 400 }, (_, n) => `S${n}`);
+  const writer = kafka.producer();
+  producers.push(writer);
+  await writer.connect();
+  for (let first = 0; first < symbols.length; first += 20) {
+    const some = symbols.slice(first, first + 20).map((symbol) => cursorRecord({ topic, feed }, symbol, cursor, 1));
+    await writer.send({ topic, messages: some.map(({ key, value }) => ({ key, value })) });
+  }
+  const log = follow();
+  for (let turns = 0; log.view().cursors.size === 0 && turns < 1_000_000; turns++) await setImmediate();
+  expect(log.view().cursors.size).toBe(symbols.length);
 });
 
 test('rubbish is told and skipped', async () => {
