@@ -99,7 +99,7 @@ function nameOfStep({ workers }: World, step: Step): string {
 
 /** It takes as long as some hundred steps. */
 const unrestTriedEvery = 50;
-/** Of one search, a second or two; by hand 250,000 found nothing either. */
+/** Of one search, a second or two; by hand 150,000 found nothing either. */
 const worldsMax = 8000;
 const a: Claimant = { shard: 0, instance: 'a', symbols: ['S'] };
 const b: Claimant = { shard: 0, instance: 'b', symbols: ['S'] };
