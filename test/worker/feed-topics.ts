@@ -20,6 +20,8 @@ export interface FeedTopics {
   cursors: string;
   /** The worker's environment for them. */
   environment: Record<string, string>;
+  /** Makes the cursor topic, or another one like it. */
+  addCursors(topic: string): Promise<void>;
   /** Everything committed in a topic, by partition in order. Every transaction must have ended. */
   consume(topic: string): Promise<Message[]>;
   /** What consumers of the normalized topic get. */
@@ -39,14 +41,18 @@ export async function createFeedTopics(name: string): Promise<FeedTopics> {
   const kafka = new Kafka({ clientId: name, brokers: bootstrapServers.split(','), logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
   const [raw, normalized, cursors] = [`${name}.raw`, name, `${name}.cursors`];
+  const made = [raw, normalized, `${raw}.dlq`];
   await admin.connect();
   await admin.createTopics({
     waitForLeaders: true,
-    topics: [
-      ...[raw, normalized, `${raw}.dlq`].map((topic) => ({ topic, numPartitions: partitions })),
-      { topic: cursors, numPartitions: 1, configEntries: [{ name: 'cleanup.policy', value: 'compact' }] },
-    ],
+    topics: made.map((topic) => ({ topic, numPartitions: partitions })),
   });
+  const addCursors = async (topic: string) => {
+    const configEntries = [{ name: 'cleanup.policy', value: 'compact' }];
+    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1, configEntries }] });
+    made.push(topic);
+  };
+  await addCursors(cursors);
   const consume = (topic: string) => consumeCommitted(kafka, admin, topic);
   return {
     raw,
@@ -59,6 +65,7 @@ export async function createFeedTopics(name: string): Promise<FeedTopics> {
       K2_KAFKA_TOPIC_NORMALIZED: normalized,
       K2_KAFKA_TOPIC_CURSORS: cursors,
     },
+    addCursors,
     consume,
     async trades() {
       return (await consume(normalized)).map(({ value, headers }) => {
@@ -67,7 +74,7 @@ export async function createFeedTopics(name: string): Promise<FeedTopics> {
       });
     },
     async remove() {
-      await admin.deleteTopics({ topics: [raw, normalized, `${raw}.dlq`, cursors] });
+      await admin.deleteTopics({ topics: made });
       await admin.disconnect();
     },
   };

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { workerStatusSchema } from '../../api/worker-status.ts';
 import { exchanges } from '../../worker/exchanges/index.ts';
+import { signOfLifeMs, silenceMsMax } from '../../worker/ownership.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { createFeedTopics, type FeedTopics } from './feed-topics.ts';
 import { startWorker, type WorkerProcess } from './process.ts';
@@ -59,10 +60,15 @@ async function writes(worker: WorkerProcess): Promise<void> {
   await expect.poll(async () => (await status(worker)).tradesTotal, later).toBeGreaterThan(before + 300);
 }
 
+async function metric(worker: WorkerProcess, name: string): Promise<number> {
+  const { body } = await worker.get('/metrics');
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(body)?.[1]);
+}
+
 const times = (worker: WorkerProcess, words: string) => worker.log.filter(({ msg }) => msg.includes(words)).length;
 
 /** From the first written of each symbol to the last made, consumers see each once, and each one's raw frame. */
-async function expectEachTradeOnce(owner: WorkerProcess, exchange = 'binance'): Promise<void> {
+async function expectEachTradeOnce(owners: WorkerProcess[], exchange = 'binance'): Promise<void> {
   // Only a later trade shows that the one before it is missing.
   for (const symbol of symbols) await simulator.burst({ trades: 10, symbol });
   await simulator.pause();
@@ -71,8 +77,10 @@ async function expectEachTradeOnce(owner: WorkerProcess, exchange = 'binance'): 
     for await (const { id } of simulator.made({ symbol, exchange })) made.push(`${symbol} ${id}`);
   }
   const last = symbols.map((symbol) => made.findLast((trade) => trade.startsWith(symbol)));
-  const missing = async () => (await status(owner)).symbols.filter(({ continuity }) => continuity?.missing !== 0);
-  await expect.poll(missing, later).toEqual([]);
+  for (const owner of owners) {
+    const missing = async () => (await status(owner)).symbols.filter(({ continuity }) => continuity?.missing !== 0);
+    await expect.poll(missing, later).toEqual([]);
+  }
   for (const worker of workers) {
     worker.child.kill('SIGTERM');
     expect(await worker.exited).toSatisfy((code: number | null) => code === 0 || worker.child.signalCode === 'SIGKILL');
@@ -121,15 +129,21 @@ describe('a standby takes over', () => {
     expect(performance.now() - startedMs).toBeLessThan(5000);
     expect(await first.exited).toBe(0);
     await writes(second);
-    await expectEachTradeOnce(second);
+    await expectEachTradeOnce([second]);
   });
 
-  test('after 15 s when the owner is killed', async () => {
+  test('after 15 s when the owner is killed, but not from one whose market is quiet', async () => {
     const first = start('first');
     await becomes(first, 'owner');
     const second = start('second');
     await becomes(second, 'standby');
     await writes(first);
+    await simulator.pause();
+    const transactions = () => metric(first, 'k2_worker_transaction_seconds_count');
+    const before = await transactions();
+    await expect.poll(transactions, later).toBeGreaterThan(before + silenceMsMax / signOfLifeMs + 1);
+    expect((await status(second)).role).toBe('standby');
+    await simulator.resume();
     first.child.kill('SIGKILL');
     const startedMs = performance.now();
     await becomes(second, 'owner');
@@ -137,7 +151,7 @@ describe('a standby takes over', () => {
     expect(tookMs).toBeGreaterThan(9000);
     expect(tookMs).toBeLessThan(20_000);
     await writes(second);
-    await expectEachTradeOnce(second);
+    await expectEachTradeOnce([second]);
   });
 
   test('when the owner hangs, which is fenced afterwards, writes nothing and does not take it back', async () => {
@@ -163,7 +177,7 @@ describe('a standby takes over', () => {
     expect(await second.exited).toBe(0);
     await becomes(first, 'owner');
     await writes(first);
-    await expectEachTradeOnce(first);
+    await expectEachTradeOnce([first]);
   });
 
   test('on an exchange whose ids prove nothing, without doubles', async () => {
@@ -181,8 +195,48 @@ describe('a standby takes over', () => {
     expect(await first.exited).toBe(0);
     await becomes(second, 'owner');
     await writes(second);
-    await expectEachTradeOnce(second, 'bybit');
+    await expectEachTradeOnce([second], 'bybit');
   });
+});
+
+test('a standby that is told to end leaves at once, and leaves the owner alone', async () => {
+  const first = start('first');
+  await becomes(first, 'owner');
+  const second = start('second');
+  await becomes(second, 'standby');
+  second.child.kill('SIGTERM');
+  expect(await second.exited).toBe(0);
+  await writes(first);
+  expect(await metric(first, 'k2_worker_fenced_total')).toBe(0);
+  await expectEachTradeOnce([first]);
+});
+
+test('a symbol that moves to another shard takes its cursor along, and is written by one of them at a time', async () => {
+  const both = start('both');
+  await becomes(both, 'owner');
+  await writes(both);
+  const moved = start('moved', { K2_SHARD: '1', K2_SYMBOLS: 'BNBUSDT' });
+  await becomes(moved, 'standby');
+  expect((await status(moved)).message).toBe('standby: shard 0 (both) writes BNBUSDT');
+  const rest = start('rest', { K2_SYMBOLS: 'BTCUSDT,ETHUSDT' });
+  await becomes(rest, 'standby');
+  both.child.kill('SIGTERM');
+  await Promise.all([becomes(rest, 'owner'), becomes(moved, 'owner')]);
+  await Promise.all([writes(rest), writes(moved)]);
+  await expectEachTradeOnce([rest, moved]);
+});
+
+test('a cursor topic that is missing is told, and the worker goes on once it is there', async () => {
+  const worker = start('first', { K2_KAFKA_TOPIC_CURSORS: `${topics.cursors}.missing` });
+  await expect
+    .poll(() => worker.get('/readyz'), later)
+    .toMatchObject({
+      status: 503,
+      body: expect.stringContaining(`rpk topic create ${topics.cursors}.missing`),
+    });
+  expect((await status(worker)).tradesTotal).toBe(0);
+  worker.child.kill('SIGTERM');
+  expect(await worker.exited).toBe(0);
 });
 
 describe('a worker', () => {
@@ -197,7 +251,7 @@ describe('a worker', () => {
     await becomes(again, 'owner');
     expect(performance.now() - startedMs).toBeLessThan(8000);
     await writes(again);
-    await expectEachTradeOnce(again);
+    await expectEachTradeOnce([again]);
   });
 
   test('goes on where one that wrote at least once has ended', async () => {
@@ -210,7 +264,7 @@ describe('a worker', () => {
     const second = start('second');
     await becomes(second, 'owner');
     await writes(second);
-    await expectEachTradeOnce(second);
+    await expectEachTradeOnce([second]);
     expect((await topics.trades()).filter(({ isBackfilled }) => isBackfilled).length).toBeGreaterThanOrEqual(2000);
   });
 });
