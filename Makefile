@@ -1,7 +1,7 @@
 # The front door. Every target does its own set-up; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check bench down clean
+.PHONY: help quickstart test check fuzz faults bench down clean
 
 # Scripts run on the Node 24 that package.json names, whatever the system has.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
@@ -18,6 +18,12 @@ test: $(installed) ## Every test, on real parts; says loudly what this machine c
 
 check: $(installed) ## Format, lint, types, unit tests and house rules: no root, no services, under a minute
 	@node test/check.ts
+
+fuzz: $(installed) ## Ten million damaged frames through the six parsers: minutes, and resumable
+	@node test/fuzz/run.ts
+
+faults: $(installed) ## The whole system under faults drawn from a seed: make faults FAULTS=30 SEED=1 MINUTES=60
+	@node test/faults/main.ts
 
 bench: $(installed) ## Measure, and write docs/benchmarks.md
 	@node bench/run.ts

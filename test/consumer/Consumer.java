@@ -1,9 +1,9 @@
 // Prints every record of a topic as one JSON line: an independent witness for the end-to-end tests. It shares no code
 // with the project: Kafka's Java client reads (read_committed), Avro's Java library decodes.
 //
-// usage: java -cp ".:libs/*" Consumer BOOTSTRAP_SERVERS TOPIC [SCHEMA_REGISTRY_URL]
-// Reads from the beginning to where the topic ends now, then exits. With a registry, values are Confluent-framed Avro
-// and printed as `avro`; without, as `value` in Base64.
+// usage: java -cp ".:libs/*" Consumer BOOTSTRAP_SERVERS TOPIC[,TOPIC...] [SCHEMA_REGISTRY_URL [follow]]
+// Reads from the beginning to where the topics end now, then exits; with `follow` it goes on until it is killed. With a
+// registry, values are Confluent-framed Avro and printed as `avro`; without, as `value` in Base64.
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -20,6 +20,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.stream.Stream;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericDatumReader;
 import org.apache.avro.generic.GenericRecord;
@@ -35,6 +36,7 @@ public class Consumer {
 
   public static void main(String[] args) throws Exception {
     String registry = args.length > 2 ? args[2] : null;
+    boolean follows = args.length > 3 && args[3].equals("follow");
     Properties properties = new Properties();
     properties.put("bootstrap.servers", args[0]);
     properties.put("isolation.level", "read_committed");
@@ -44,17 +46,22 @@ public class Consumer {
     var bytes = new ByteArrayDeserializer();
     try (var consumer = new KafkaConsumer<byte[], byte[]>(properties, bytes, bytes)) {
       List<TopicPartition> partitions =
-          consumer.partitionsFor(args[1]).stream().map(p -> new TopicPartition(p.topic(), p.partition())).toList();
+          Stream.of(args[1].split(","))
+              .flatMap(topic -> consumer.partitionsFor(topic).stream())
+              .map(p -> new TopicPartition(p.topic(), p.partition()))
+              .toList();
       if (partitions.isEmpty()) throw new IllegalStateException("no topic " + args[1] + " on " + args[0]);
       consumer.assign(partitions);
       consumer.seekToBeginning(partitions);
       Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-      while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
+      while (follows || partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
         for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(200))) {
-          if (record.offset() < ends.get(new TopicPartition(record.topic(), record.partition()))) {
+          if (follows || record.offset() < ends.get(new TopicPartition(record.topic(), record.partition()))) {
             out.println(json.writeValueAsString(describe(record, registry)));
           }
         }
+        // Whoever follows wants each record when it comes.
+        if (follows) out.flush();
       }
     }
     out.flush();
@@ -62,7 +69,8 @@ public class Consumer {
 
   static ObjectNode describe(ConsumerRecord<byte[], byte[]> record, String registry) throws Exception {
     ObjectNode line = json.createObjectNode();
-    line.put("partition", record.partition()).put("offset", record.offset()).put("timestampMs", record.timestamp());
+    line.put("topic", record.topic()).put("partition", record.partition()).put("offset", record.offset());
+    line.put("timestampMs", record.timestamp());
     line.put("key", record.key() == null ? null : new String(record.key(), StandardCharsets.UTF_8));
     ObjectNode headers = line.putObject("headers");
     record.headers().forEach(h -> headers.put(h.key(), new String(h.value(), StandardCharsets.UTF_8)));

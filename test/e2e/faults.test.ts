@@ -1,0 +1,32 @@
+// A short fault run: about 30 faults, each kind at most once, as many as three minutes allow.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { faults } from '../faults/kinds/index.ts';
+import { deleteFeeds, runFaults } from '../faults/run.ts';
+import { openSystem, type RunningSystem } from '../faults/start.ts';
+import { bedStore, openBed } from './bed.ts';
+
+const options = { faults: 30, seed: '1', minutes: 3, kinds: null };
+/** The faults, the last of them to its end, the two judges, and what comes before. */
+const runMsMax = 300_000;
+
+let system: RunningSystem | undefined;
+let why = '';
+
+beforeAll(async () => {
+  const { cluster } = await openBed();
+  if (cluster === 'local') system = await openSystem(bedStore(console.log), console.log);
+  else why = `a ${cluster} cluster: only the local one's parts can be killed one by one`;
+});
+afterAll(async () => {
+  if (system === undefined) return;
+  await deleteFeeds(system);
+  await system.close();
+});
+
+test('under faults of every kind each trade is written once', { timeout: runMsMax }, async (context) => {
+  if (system === undefined) return context.skip(why);
+  const { failure, isExact, recoveries } = await runFaults(system, faults, options, console.log);
+  expect(failure).toBeNull();
+  expect(isExact, 'made against written, and the auditor: see the tables above').toBe(true);
+  expect(recoveries.length).toBeGreaterThan(0);
+});

@@ -1,0 +1,53 @@
+// Faults of Kubernetes itself and of the controller: workers should not notice.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Component } from '../../cluster/local/components.ts';
+import { between, type Fault, pick } from '../fault.ts';
+import { containerPids, signalAll } from '../processes.ts';
+import { controllerPods } from '../system.ts';
+import { podWords } from './workers.ts';
+
+const downSeconds = { from: 0, to: 5 };
+
+function killed(component: Component, name: string, doc: string): Fault {
+  return {
+    name,
+    doc,
+    weight: 1,
+    hits: 'all',
+    losesUnproven: false,
+    async run({ system, random, hit }) {
+      const seconds = between(downSeconds.from, downSeconds.to, random);
+      await system.cluster.kill(component);
+      hit(`${component}, down for ${seconds} s`);
+      try {
+        await sleep(seconds * 1000);
+      } finally {
+        await system.cluster.restart(component);
+      }
+    },
+  };
+}
+
+export const clusterFaults: Fault[] = [
+  {
+    name: 'controller-killed',
+    doc: 'SIGKILL to the controller; the kubelet starts it again.',
+    weight: 1,
+    hits: 'all',
+    losesUnproven: false,
+    async run({ system, random, hit }) {
+      const pod = pick(await controllerPods(system), random);
+      signalAll(containerPids(pod), 'SIGKILL');
+      hit(podWords(pod));
+    },
+  },
+  killed(
+    'kube-apiserver',
+    'api-server-killed',
+    'SIGKILL to the API server; it starts again at once or in some seconds.',
+  ),
+  killed('etcd', 'etcd-killed', 'SIGKILL to etcd; it starts again at once or in some seconds.'),
+  killed('kubelet', 'kubelet-killed', 'SIGKILL to the kubelet; it starts again at once or in some seconds.'),
+  killed('containerd', 'containerd-killed', 'SIGKILL to containerd; containers run on, and it finds them again.'),
+  killed('coredns', 'dns-killed', 'SIGKILL to the DNS server: names cannot be resolved for some seconds.'),
+];
