@@ -6,6 +6,7 @@ import * as bed from '../test/cluster/bed.ts';
 import { readBed } from '../test/cluster/record.ts';
 import { bedStore, openBed } from '../test/e2e/bed.ts';
 import { systemSection } from './system.ts';
+import { transactionsSection } from './transactions.ts';
 import { workerSection } from './worker.ts';
 
 const root = new URL('..', import.meta.url);
@@ -18,6 +19,7 @@ try {
   const load = loadavg()[0]?.toFixed(1);
   const system = await systemSection(opened);
   const worker = await workerSection(opened.bootstrapServers, opened.schemaRegistryUrl);
+  const transactions = await transactionsSection(opened.bootstrapServers);
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
   const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, Linux ${release()}`;
   const page = `# Benchmarks
@@ -30,7 +32,10 @@ Load of the minute before: ${load}; whatever else the machine did makes these fi
 ${system}
 ## The worker's code
 
-${worker}`;
+${worker}
+## Transactions
+
+${transactions}`;
   writeFileSync(new URL('docs/benchmarks.md', root), page);
   console.log(page);
 } finally {

@@ -1,6 +1,6 @@
 // The client of both producers, and the bounds of what both ask of a broker: connections and metadata of
 // @platformatic/kafka, without its own repeats.
-import { Base } from '@platformatic/kafka';
+import { Base, type Broker } from '@platformatic/kafka';
 import type { BackoffLimits } from '../../runtime/backoff.ts';
 
 /** A broker that neither answers nor closes is told after this time, and asked again over a new connection. */
@@ -15,6 +15,9 @@ export const retryLimits: BackoffLimits = { delayMsBase: 100, delayMsMax: 5000 }
 /** New partitions are found after this time. */
 export const metadataAgeMsMax = 60_000;
 
+/** More than any cluster has brokers; they may change their addresses over time. */
+const addressesMax = 1000;
+
 export function createClient({ bootstrapServers, clientId }: { bootstrapServers: string[]; clientId: string }): Base {
   const client = new Base({
     clientId,
@@ -25,5 +28,28 @@ export function createClient({ bootstrapServers, clientId }: { bootstrapServers:
   });
   // The pool hears the first error of a connection only; a second one would end the process.
   client.connections.on('connecting', ({ connection }) => connection.on('error', () => {}));
+  askSteadyBrokersFirst(client);
   return client;
+}
+
+/**
+ * Whatever any broker may answer, metadata above all, the library asks of the first in its list that takes a connection.
+ * One that hangs takes connections, too, as does a proxy before one that is dead: without this nobody else is asked.
+ */
+function askSteadyBrokersFirst({ connections }: Base): void {
+  const addressOf = ({ host, port }: Broker) => `${host}:${port}`;
+  const endings = new Map<string, number>();
+  const count = ({ broker }: { broker: Broker }) => {
+    if (endings.size >= addressesMax) endings.clear();
+    endings.set(addressOf(broker), endingsOf(broker) + 1);
+  };
+  const endingsOf = (broker: Broker) => endings.get(addressOf(broker)) ?? 0;
+  connections.on('disconnect', count);
+  connections.on('failed', count);
+  const getFirstAvailable = connections.getFirstAvailable.bind(connections);
+  connections.getFirstAvailable = ((brokers, callback) =>
+    getFirstAvailable(
+      brokers.toSorted((a, b) => endingsOf(a) - endingsOf(b)),
+      callback,
+    )) as typeof getFirstAvailable;
 }

@@ -18,7 +18,7 @@ import { Transactions } from './transactions.ts';
  * Transactions begin so far apart while records are few: each costs a broker some ten small writes, and us three
  * requests. A reader of committed records sees a record after this time and one commit, at most.
  */
-export const lingerMs = 25;
+export const lingerMs = 20;
 
 /** So many records do not linger; each of these transactions is full batches, and the next one collects meanwhile. */
 const fullRecords = 4000;

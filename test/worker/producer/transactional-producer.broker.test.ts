@@ -129,7 +129,7 @@ test('who takes over aborts what the old owner left open, and fences it', async 
   expect((await initProducerId(connection, topic, 60_000, old)).codes).toEqual([codes.invalidProducerEpoch]);
 });
 
-test('an owner that is fenced says so at its next transaction, and committed records are those of the new one', async () => {
+test('an owner that is fenced says so at its next transaction, and what is committed is of the new one', async () => {
   const first = start();
   const second = start();
   await first.producer.claim();
@@ -188,8 +188,6 @@ test('a transaction that is not ended in time is aborted, and its producer is fe
   const ended = async () => (await addPartitions(connection, topic, owner, partitions)).codes;
   await expect.poll(ended, { timeout: waitMs, interval: 500 }).toEqual([codes.producerFenced]);
   expect((await endTransaction(connection, topic, owner, true)).codes).toEqual([codes.producerFenced]);
-  const { codes: next } = await initProducerId(connection, topic, timeoutMs, owner);
-  expect(meaningOf('init producer id', next[0] ?? 0)).toBe('fenced');
 });
 
 /** The coordinator completes a transaction after it has answered. */
