@@ -10,7 +10,7 @@ export function createAtLeastOnce(options: DeliveryOptions): Delivery {
   const producer = new BatchProducer({ bootstrapServers, clientId, random, ...events });
   const tail = { bootstrapServers, topic: topicNormalized, schema: schemas.normalized, symbols };
   const resume = (): Promise<Written> =>
-    exchange.continuity.kind === 'none' ? readRecentTrades(tail) : readCursors(tail);
+    exchange.continuity.kind === 'none' ? readRecentTrades(tail, Number.POSITIVE_INFINITY) : readCursors(tail);
   return {
     producer,
     async run(feed, signal) {

@@ -11,6 +11,9 @@ const tailRecordsMin = 5000;
 /** Of one partition: how far back a quiet symbol's last trade is looked for beside busy ones. Some 60 MB, seconds. */
 const tailRecordsMax = 320_000;
 
+/** Symbols of one partition follow each other's exchange times by no more. */
+const skewMsMax = 10_000;
+
 const fetchWaitMs = 500;
 
 /** Answers without a record before the end: a broker that is held up gives some, but not for ever. */
@@ -61,7 +64,8 @@ export function cursorOf(trades: readonly WrittenTrade[]): Cursor | undefined {
  */
 export async function readCursors(options: CursorOptions): Promise<Map<string, Cursor>> {
   const cursors = new Map<string, Cursor>();
-  for (const [symbol, trades] of await readTail(options)) {
+  const isEnough = ({ trades }: Range, own: string[]) => own.every((symbol) => trades.has(symbol));
+  for (const [symbol, trades] of await readTail(options, isEnough)) {
     const numbered = trades.filter(({ tradeId }) => /^\d+$/.test(tradeId));
     const cursor = cursorOf(numbered.map(({ tradeId, ...trade }) => ({ ...trade, id: BigInt(tradeId) })));
     if (cursor) cursors.set(symbol, cursor);
@@ -71,10 +75,12 @@ export async function readCursors(options: CursorOptions): Promise<Map<string, C
 
 /**
  * For ids that prove nothing: the newest trades of each symbol.
+ * @param sinceMs exchange time of the oldest trade that may be written again, milliseconds since 1970
  * @throws Error when the broker cannot be read
  */
-export async function readRecentTrades(options: CursorOptions): Promise<Map<string, RecentTrades>> {
-  return new Map([...(await readTail(options))].map(([symbol, trades]) => [symbol, recentTradesOf(trades)]));
+export async function readRecentTrades(options: CursorOptions, sinceMs: number): Promise<Map<string, RecentTrades>> {
+  const tail = await readTail(options, ({ firstTimeMs }) => firstTimeMs !== null && firstTimeMs < sinceMs - skewMsMax);
+  return new Map([...tail].map(([symbol, trades]) => [symbol, recentTradesOf(trades)]));
 }
 
 interface TailTrade {
@@ -85,12 +91,21 @@ interface TailTrade {
 
 type TradesBySymbol = Map<string, TailTrade[]>;
 
-async function readTail(options: CursorOptions): Promise<TradesBySymbol> {
+/** A partition's records from some offset to its end. */
+interface Range {
+  trades: TradesBySymbol;
+  /** Exchange time of its first record, of whichever symbol. */
+  firstTimeMs: number | null;
+}
+
+type IsEnough = (range: Range, own: string[]) => boolean;
+
+async function readTail(options: CursorOptions, isEnough: IsEnough): Promise<TradesBySymbol> {
   const { topic } = options;
   const remedy = `the controller makes it, or: rpk topic create ${topic}`;
   const reader = new PartitionReader({ ...options, clientId: 'k2-worker-cursor', remedy });
   try {
-    return await new Tail(options, reader).read();
+    return await new Tail(options, reader).read(isEnough);
   } finally {
     await reader.close();
   }
@@ -107,35 +122,35 @@ class Tail {
     this.#type = avsc.Type.forSchema(JSON.parse(options.schema));
   }
 
-  async read(): Promise<TradesBySymbol> {
+  async read(isEnough: IsEnough): Promise<TradesBySymbol> {
     const partitions = await this.#reader.partitions();
     const all: TradesBySymbol = new Map();
     for (let partition = 0; partition < partitions; partition++) {
       const isIn = (symbol: string) => partitionHash(Buffer.from(symbol)) % partitions === partition;
       const own = this.#options.symbols.filter(isIn);
       if (own.length === 0) continue;
-      for (const [symbol, trades] of await this.#readPartition(partition, own)) all.set(symbol, trades);
+      for (const [symbol, trades] of await this.#readPartition(partition, own, isEnough)) all.set(symbol, trades);
     }
     return all;
   }
 
   /** From further and further back, always to the end, where the last transactions say whether they are committed. */
-  async #readPartition(partition: number, own: string[]): Promise<TradesBySymbol> {
+  async #readPartition(partition: number, own: string[], isEnough: IsEnough): Promise<TradesBySymbol> {
     const start = await this.#reader.startOffset(partition);
     const end = await this.#reader.endOffset(partition);
-    let trades: TradesBySymbol = new Map();
+    let range: Range = { trades: new Map(), firstTimeMs: null };
     for (let back = tailRecordsMin; back <= tailRecordsMax; back *= 4) {
       const from = end - BigInt(back) > start ? end - BigInt(back) : start;
-      trades = await this.#readRange(partition, from, end, own);
-      if (from === start || own.every((symbol) => trades.has(symbol))) break;
+      range = await this.#readRange(partition, from, end, own);
+      if (from === start || isEnough(range, own)) break;
     }
-    return trades;
+    return range.trades;
   }
 
-  async #readRange(partition: number, start: bigint, end: bigint, own: string[]): Promise<TradesBySymbol> {
+  async #readRange(partition: number, start: bigint, end: bigint, own: string[]): Promise<Range> {
     const { topic } = this.#options;
     const filter = new CommittedFilter();
-    const trades: TradesBySymbol = new Map();
+    const range: Range = { trades: new Map(), firstTimeMs: null };
     let empties = 0;
     for (let offset = start; offset < end; ) {
       const { batches, nextOffset } = await this.#reader.fetch(partition, offset, fetchWaitMs);
@@ -143,23 +158,25 @@ class Tail {
         throw new Error(`topic ${topic} gives nothing at offset ${offset} of partition ${partition}`);
       }
       for (const batch of batches) {
-        for (const record of filter.take(batch, offset)) this.#keep(record, own, trades);
+        for (const record of filter.take(batch, offset)) this.#keep(record, own, range);
       }
       offset = nextOffset;
     }
-    return trades;
+    return range;
   }
 
-  #keep({ key, value: bytes, headers: ownHeaders }: CommittedRecord, own: string[], trades: TradesBySymbol): void {
+  #keep({ key, value: bytes, headers: ownHeaders }: CommittedRecord, own: string[], range: Range): void {
     const symbol = String(key);
-    if (bytes === null || !own.includes(symbol)) return;
+    if (bytes === null || (range.firstTimeMs !== null && !own.includes(symbol))) return;
     const value: { trade_id: string; exchange_timestamp: number } = this.#type.fromBuffer(bytes.subarray(framingBytes));
+    range.firstTimeMs ??= Number(value.exchange_timestamp);
+    if (!own.includes(symbol)) return;
     const isBackfilled = ownHeaders.some(
       ([name, text]) => String(name) === headers.source && String(text) === restBackfill,
     );
     const trade = { tradeId: value.trade_id, exchangeTimeMs: Number(value.exchange_timestamp), isBackfilled };
-    const ofSymbol = trades.get(symbol);
+    const ofSymbol = range.trades.get(symbol);
     if (ofSymbol) ofSymbol.push(trade);
-    else trades.set(symbol, [trade]);
+    else range.trades.set(symbol, [trade]);
   }
 }

@@ -44,6 +44,7 @@ export function createExactlyOnce(options: DeliveryOptions): Delivery {
     monotonicMs,
     random,
   });
+  let keptSinceMs = () => Number.POSITIVE_INFINITY;
   const tail = { bootstrapServers, topic: topicNormalized, schema: schemas.normalized };
   /** Of symbols without a cursor: nobody writes them without one, so what was read once stays true. */
   let tails: Written = new Map();
@@ -62,7 +63,9 @@ export function createExactlyOnce(options: DeliveryOptions): Delivery {
   }
 
   async function resume({ cursors }: View): Promise<Written> {
-    if (exchange.continuity.kind === 'none') return readRecentTrades({ ...tail, symbols: config.symbols });
+    if (exchange.continuity.kind === 'none') {
+      return readRecentTrades({ ...tail, symbols: config.symbols }, keptSinceMs());
+    }
     const own = [...cursors].filter(([symbol]) => config.symbols.includes(symbol));
     return new Map([...tails, ...own]);
   }
@@ -70,6 +73,7 @@ export function createExactlyOnce(options: DeliveryOptions): Delivery {
   return {
     producer,
     async run(feed, signal) {
+      keptSinceMs = () => feed.keptSinceMs();
       await cursorLog.catchUp(signal);
       if (exchange.continuity.kind !== 'none') tails = await prepare('cursors', readTails);
       await handover.run(feed, signal);

@@ -95,6 +95,15 @@ export class Feed {
     this.#repairing = this.#repair(this.#repairing, this.#owning.signal);
   }
 
+  /** Exchange time of the oldest trade that a standby keeps, milliseconds since 1970; Infinity: it keeps nothing. */
+  keptSinceMs(): number {
+    const { exchange, kept } = this.#options;
+    const oldest = kept.oldest();
+    if (oldest === undefined) return Number.POSITIVE_INFINITY;
+    const parsed = exchange.parse(oldest.frame);
+    return parsed.kind === 'trades' ? Math.min(...parsed.trades.map(({ exchangeTimeMs }) => exchangeTimeMs)) : 0;
+  }
+
   /** From now on another worker writes, and knows better what is written. */
   standBy(): void {
     this.#owning?.abort();

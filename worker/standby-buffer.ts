@@ -42,6 +42,10 @@ export class StandbyBuffer<T> {
     this.#fallen = 0;
   }
 
+  oldest(): T | undefined {
+    return this.#kept[this.#fallen]?.frame;
+  }
+
   /** Everything kept, oldest first; nothing is kept after that. */
   take(): T[] {
     const frames = this.#kept.slice(this.#fallen).map(({ frame }) => frame);

@@ -5,10 +5,11 @@ test('gives back what was kept, oldest first, and only once', () => {
   const buffer = new StandbyBuffer<string>();
   for (const frame of ['a', 'b', 'c']) buffer.keep(frame, 100, 0);
   expect(buffer.size().frames).toBe(3);
+  expect(buffer.oldest()).toBe('a');
   expect(buffer.size().bytes).toBeGreaterThanOrEqual(300);
   expect(buffer.take()).toEqual(['a', 'b', 'c']);
   expect(buffer.size()).toEqual({ frames: 0, bytes: 0 });
-  expect(buffer.take()).toEqual([]);
+  expect([buffer.take(), buffer.oldest()]).toEqual([[], undefined]);
 });
 
 test('lets go of what is older than its age', () => {
