@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type Admin, Kafka, logLevel, type Producer, type Transaction } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readCursors } from '../../worker/cursor.ts';
+import { readCursors, readRecentTrades } from '../../worker/cursor.ts';
 import { Records } from '../../worker/records.ts';
 
 const bootstrapServers = process.env.K2_TEST_BOOTSTRAP_SERVERS ?? '';
@@ -72,4 +72,18 @@ test('a cursor is what was committed, whatever one producer aborted and another 
   expect(await read()).toEqual(new Map([['A', cursor]]));
   await open.commit();
   await expect.poll(async () => [...(await read()).keys()], { timeout: 30_000 }).toEqual(['A', 'B']);
+});
+
+test('recent trades are read as far back as they may be written again, and no further', async () => {
+  const [a] = producers;
+  await (await begin(a, 'OLD', 1)).commit();
+  const ids = Array.from({ length: 6000 }, (_, index) => 20_000 + index);
+  await (await begin(a, 'NEW', ...ids)).commit();
+  const options = { bootstrapServers: bootstrapServers.split(','), topic, schema, symbols: ['OLD', 'NEW'] };
+  const symbolsSince = async (sinceMs: number) => [...(await readRecentTrades(options, sinceMs)).keys()];
+  expect(await symbolsSince(Number.POSITIVE_INFINITY)).toEqual(['NEW']);
+  expect(await symbolsSince(40_000)).toEqual(['NEW']);
+  expect(await symbolsSince(25_000)).toEqual(['OLD', 'NEW']);
+  const newest = (await readRecentTrades(options, 0)).get('NEW');
+  expect(newest?.ids.at(-1)).toBe('25999');
 });
