@@ -124,9 +124,14 @@ test('who takes over aborts what the old owner left open, and fences it', async 
   producer.append(record('k', 'new'));
   expect(await producer.flush(waitMs)).toBe(0);
   const connection = await pool.get({ host, port: Number(port) });
-  expect((await endTransaction(connection, topic, old, true)).codes).toEqual([codes.producerFenced]);
-  expect((await addPartitions(connection, topic, old, new Map([[topic, [0]]]))).codes).toEqual([codes.producerFenced]);
-  expect((await initProducerId(connection, topic, 60_000, old)).codes).toEqual([codes.invalidProducerEpoch]);
+  const partitions = new Map([[topic, [0]]]);
+  const answers = [
+    await untilNotBusy(() => endTransaction(connection, topic, old, true)),
+    await untilNotBusy(() => addPartitions(connection, topic, old, partitions)),
+    await untilNotBusy(() => initProducerId(connection, topic, 60_000, old)),
+  ];
+  const { producerFenced, invalidProducerEpoch } = codes;
+  expect(answers.flatMap(({ codes }) => codes)).toEqual([producerFenced, producerFenced, invalidProducerEpoch]);
 });
 
 test('an owner that is fenced says so at its next transaction, and what is committed is of the new one', async () => {
