@@ -1,9 +1,10 @@
 // The judgement: records in, report out. It knows no broker and no clock; what it holds is bounded.
+import { murmur2 } from '@platformatic/kafka';
 import { differences, type NormalizedTrade } from './compare.ts';
 import type { Cursors } from './cursors.ts';
 import { Findings } from './findings.ts';
 import { Ledger } from './ledger.ts';
-import { type Half, Pairing, waitingMax } from './pairing.ts';
+import { type Half, Pairing, type Side, waitingMax } from './pairing.ts';
 import { isCanonical, type Reading, readTrades } from './readings.ts';
 import { type Report, reportOf, type Totals } from './report.ts';
 import { type Place, type Trade, tradeKey } from './trade.ts';
@@ -15,13 +16,17 @@ export interface AuditorOptions {
   fromMs: number | null;
   /** Only records before this time; null: up to the end. */
   untilMs: number | null;
-  /** Whether everything that was ever written is audited: nothing is cut off at the beginning. */
-  isWhole: boolean;
-  /** Topics of which a partition was emptied by retention: their symbols have only their other half. */
-  isCut: Record<'raw' | 'normalized', boolean>;
+  /** Where each topic's partitions begin. */
+  begins: Begins;
   /** Findings that are told in words; all are counted. */
   toldMax: number;
 }
+
+/**
+ * By partition: from when on it holds all that was written to it, milliseconds since 1970; -Infinity where nothing was
+ * removed, Infinity where everything was.
+ */
+export type Begins = Record<Side, readonly number[]>;
 
 interface Read extends Place {
   /** The record's, milliseconds since 1970. */
@@ -86,7 +91,7 @@ export class Auditor {
       return;
     }
     const isBackfilled = record.source === restBackfill;
-    const half: Half = { side: 'normalized', value, isBackfilled, ...placeOf(record) };
+    const half: Half = { side: 'normalized', value, isBackfilled, timeMs: record.timeMs, ...placeOf(record) };
     const ledger = this.#ledger(value.symbol);
     const key = tradeKey(value.symbol, value.trade_id);
     if (this.#isAtEnd) {
@@ -105,7 +110,7 @@ export class Auditor {
     }
     ledger.trades++;
     if (isBackfilled) ledger.backfilled++;
-    this.#pair(key, half);
+    this.#pair(ledger, key, half);
   }
 
   deadLetter(): void {
@@ -129,18 +134,10 @@ export class Auditor {
   /** @param cursors null: there are none, or they cannot be compared */
   report(cursors: Cursors | null): Report {
     for (const half of this.#pairing.giveUp()) this.#onAlone(half);
-    const { exchange, isWhole, reading } = this.#options;
+    const { exchange, reading } = this.#options;
     const ledgers = [...this.#ledgers.values()].sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
     const { whyNoProof } = reading;
-    return reportOf({
-      exchange,
-      whyNoProof,
-      isWhole,
-      ledgers,
-      cursors,
-      findings: this.#findings,
-      totals: this.#totals,
-    });
+    return reportOf({ exchange, whyNoProof, ledgers, cursors, findings: this.#findings, totals: this.#totals });
   }
 
   #takeFrame(record: RawRecord, trades: readonly Trade[], isBackfilled: boolean): void {
@@ -150,9 +147,9 @@ export class Auditor {
     }
     let repeats = 0;
     for (const trade of trades) {
-      const isNew = this.#ledger(trade.symbol).seen('raw', trade.id, isBackfilled);
-      if (isNew === false) repeats++;
-      else this.#pair(tradeKey(trade.symbol, trade.id), rawHalf(record, trade, isBackfilled));
+      const ledger = this.#ledger(trade.symbol);
+      if (ledger.seen('raw', trade.id, isBackfilled) === false) repeats++;
+      else this.#pair(ledger, tradeKey(trade.symbol, trade.id), rawHalf(record, trade, isBackfilled));
     }
     this.#totals.repeats += repeats;
     if (repeats === trades.length) {
@@ -203,7 +200,12 @@ export class Auditor {
     }
   }
 
-  #pair(key: string, half: Half): void {
+  #pair(ledger: Ledger, key: string, half: Half): void {
+    // Its other half may have been removed.
+    if (half.timeMs < ledger.bothBeginMs) {
+      ledger.before++;
+      return;
+    }
     this.#compare(this.#pairing.take(key, half), half);
     const alone = this.#pairing.overflow();
     if (alone !== null) this.#onAlone(alone, ` within ${waitingMax} trades`);
@@ -224,11 +226,9 @@ export class Auditor {
 
   /** Its other half has not come. */
   #onAlone(half: Half, where = ''): void {
-    const { isWhole, isCut } = this.#options;
     const { symbol, id } = half.side === 'raw' ? half.trade : { symbol: half.value.symbol, id: half.value.trade_id };
     const ledger = this.#ledger(symbol);
-    const isOtherCut = half.side === 'raw' ? isCut.normalized : isCut.raw;
-    if (!isWhole && ledger.isBefore(id, isOtherCut)) {
+    if (half.side === 'raw' && ledger.isBefore(id)) {
       ledger.before++;
     } else if (half.side === 'raw') {
       ledger.rawWithoutTrade++;
@@ -242,7 +242,10 @@ export class Auditor {
   #ledger(symbol: string): Ledger {
     const known = this.#ledgers.get(symbol);
     if (known) return known;
-    const ledger = new Ledger(symbol, this.#isProvable);
+    const { begins, fromMs } = this.#options;
+    const [rawMs, normalizedMs] = [beginOf(begins.raw, symbol), beginOf(begins.normalized, symbol)];
+    const isWhole = fromMs === null && normalizedMs === Number.NEGATIVE_INFINITY;
+    const ledger = new Ledger(symbol, this.#isProvable, isWhole, Math.max(rawMs, normalizedMs));
     this.#ledgers.set(symbol, ledger);
     return ledger;
   }
@@ -258,5 +261,11 @@ const placeOf = ({ topic, partition, offset }: Place): Place => ({ topic, partit
 function rawHalf(record: RawRecord, trade: Trade, isBackfilled: boolean): Half {
   const { receivedUs } = record;
   const receivedMs = /^\d+$/.test(receivedUs ?? '') ? Math.floor(Number(receivedUs) / 1000) : Number.NaN;
-  return { side: 'raw', trade, isBackfilled, receivedMs, ...placeOf(record) };
+  return { side: 'raw', trade, isBackfilled, receivedMs, timeMs: record.timeMs, ...placeOf(record) };
+}
+
+/** Of the partition in which a symbol's records stand: by murmur2 of the key, as Java's default partitioner has it. */
+function beginOf(begins: readonly number[], symbol: string): number {
+  const hash = murmur2(Buffer.from(symbol)) & 0x7fffffff;
+  return begins[hash % begins.length] ?? Number.NEGATIVE_INFINITY;
 }

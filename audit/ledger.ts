@@ -3,6 +3,8 @@ import { type IdRange, IdRanges, RecentIds } from './trade-ids.ts';
 
 export class Ledger {
   readonly symbol: string;
+  /** Before it, one of the topics may hold what was removed from the other, milliseconds since 1970. */
+  readonly bothBeginMs: number;
   /** Null until a normalized trade names it. */
   canonicalSymbol: string | null = null;
   /** Normalized, each counted once. */
@@ -12,7 +14,7 @@ export class Ledger {
   rawWithoutTrade = 0;
   tradeWithoutRaw = 0;
   differing = 0;
-  /** Trades that one topic has only because the other one begins later. */
+  /** Not compared, because one of the topics begins later. */
   before = 0;
   /** Where ids prove nothing: the first and the last normalized trade's. */
   firstSeen: string | null = null;
@@ -25,8 +27,13 @@ export class Ledger {
   readonly #ids: Record<'raw' | 'normalized', IdRanges> | null;
   readonly #recent = { raw: new RecentIds(), normalized: new RecentIds() };
 
-  constructor(symbol: string, isProvable: boolean) {
+  /** Whether every normalized trade that was ever written is audited. */
+  readonly #isWhole: boolean;
+
+  constructor(symbol: string, isProvable: boolean, isWhole: boolean, bothBeginMs: number) {
     this.symbol = symbol;
+    this.bothBeginMs = bothBeginMs;
+    this.#isWhole = isWhole;
     this.#ids = isProvable ? { raw: new IdRanges(), normalized: new IdRanges() } : null;
   }
 
@@ -53,10 +60,9 @@ export class Ledger {
     if (isId(id) && (this.#newestId === null || BigInt(id) > this.#newestId)) this.#newestId = BigInt(id);
   }
 
-  /** Whether a trade is from before what is audited, which repeats of it in later frames show. */
-  isBefore(id: string, otherSideIsCut: boolean): boolean {
-    if (this.#firstLiveId === null) return otherSideIsCut;
-    return isId(id) && BigInt(id) < this.#firstLiveId;
+  /** Whether a trade of a raw record is from before what is audited: a frame repeats it beside a new one. */
+  isBefore(id: string): boolean {
+    return !this.#isWhole && this.#firstLiveId !== null && isId(id) && BigInt(id) < this.#firstLiveId;
   }
 
   /** Of the normalized trades that are audited. */
@@ -65,14 +71,11 @@ export class Ledger {
     return { firstId: ids?.first() ?? null, lastId: ids?.last() ?? null, newestId: this.#newestId };
   }
 
-  /**
-   * @param isWhole whether everything that was ever written is audited
-   * @returns what is missing; null: ids prove nothing
-   */
-  holes(isWhole: boolean): IdRange[] | null {
+  /** What is missing; null: ids prove nothing. */
+  holes(): IdRange[] | null {
     if (this.#ids === null) return null;
     const ids = this.#ids.normalized;
-    const from = isWhole ? ids.first() : (this.#firstLiveId ?? ids.first());
+    const from = this.#isWhole ? ids.first() : (this.#firstLiveId ?? ids.first());
     return from === null ? [] : ids.holes(from);
   }
 

@@ -6,7 +6,11 @@ import type { Place } from './trade.ts';
 /** Halves. Some 500 bytes each: 50 MB; a transaction holds at most a fifth of it. */
 export const waitingMax = 100_000;
 
-export type Half = Place & (({ side: 'raw' } & RawHalf) | ({ side: 'normalized' } & NormalizedHalf));
+/** With its record's time, milliseconds since 1970. */
+export type Half = Place & { timeMs: number } & (
+    | ({ side: 'raw' } & RawHalf)
+    | ({ side: 'normalized' } & NormalizedHalf)
+  );
 export type Side = Half['side'];
 
 export class Pairing {

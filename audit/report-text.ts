@@ -46,7 +46,7 @@ function seen({ totals, symbols, whyNoProof }: Report): string[] {
     lines.push(`frames that the worker could not read: ${counts}`);
   }
   if (repeats > 0) lines.push(`trades that frames repeat beside others: ${countText(repeats)}`);
-  if (before > 0) lines.push(`trades from before the beginning, in one topic only: ${countText(before)}`);
+  if (before > 0) lines.push(`trades not compared, from before one of the topics begins: ${countText(before)}`);
   if (whyNoProof !== null) {
     const doubled = `doubled ones are found within ${countText(recentIdsMin)} of a symbol`;
     lines.push(`missing trades: not provable, because ${whyNoProof}; ${doubled}`);

@@ -29,7 +29,7 @@ export interface SymbolReport {
   rawWithoutTrade: number;
   tradeWithoutRaw: number;
   differing: number;
-  /** Trades that one topic has only because the other one begins later. */
+  /** Trades in either topic that are not compared, because the other one begins later. */
   before: number;
   cursor: CursorVerdict;
 }
@@ -50,7 +50,6 @@ export interface Report {
 export interface Audited {
   exchange: string;
   whyNoProof: string | null;
-  isWhole: boolean;
   /** In the order of the report. */
   ledgers: readonly Ledger[];
   cursors: Cursors | null;
@@ -58,13 +57,13 @@ export interface Audited {
   totals: Totals;
 }
 
-export function reportOf({ exchange, whyNoProof, isWhole, ledgers, cursors, findings, totals }: Audited): Report {
+export function reportOf({ exchange, whyNoProof, ledgers, cursors, findings, totals }: Audited): Report {
   // A feed that writes no cursors leaves the topic empty.
   const compared = cursors === null || cursors.isEmpty() ? null : cursors;
   for (const [key, why] of compared?.unreadable ?? [])
     findings.add('cursor', `The record '${key}' cannot be read: ${why}`);
   const symbols = ledgers.map((ledger): SymbolReport => {
-    const missing = addGaps(ledger, isWhole, compared, findings);
+    const missing = addGaps(ledger, compared, findings);
     const { firstId, lastId } = ledger.bounds();
     return {
       symbol: ledger.symbol,
@@ -87,9 +86,9 @@ export function reportOf({ exchange, whyNoProof, isWhole, ledgers, cursors, find
 }
 
 /** @returns how many trades are missing; null: ids prove nothing */
-function addGaps(ledger: Ledger, isWhole: boolean, cursors: Cursors | null, findings: Findings): bigint | null {
+function addGaps(ledger: Ledger, cursors: Cursors | null, findings: Findings): bigint | null {
   const { symbol } = ledger;
-  const holes = ledger.holes(isWhole);
+  const holes = ledger.holes();
   if (ledger.leavesTooManyGaps())
     findings.add('wrong-id', `${symbol}: more than ${rangesMax} gaps, which is too many to follow`);
   if (holes === null) return null;

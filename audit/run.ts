@@ -4,6 +4,7 @@ import { Auditor } from './auditor.ts';
 import type { Bounds, Broker } from './broker.ts';
 import { Cursors } from './cursors.ts';
 import { type Part, readInStep } from './in-step.ts';
+import type { Side } from './pairing.ts';
 import { header, type KafkaRecord } from './record-batch.ts';
 import type { Report } from './report.ts';
 import { TradeDecoder } from './trade-decoder.ts';
@@ -66,14 +67,14 @@ class Run {
   async outcome(): Promise<Outcome> {
     const { exchange, reading, fromMs, untilMs, toldMax } = this.#usage;
     const parts = await this.#parts();
-    const cut = await this.#cut(parts);
-    const start = cut.lastMs === null ? fromMs : Math.max(fromMs ?? 0, cut.lastMs + disorderMsMax);
+    const begins = { raw: await this.#begins(parts, 'raw'), normalized: await this.#begins(parts, 'normalized') };
+    const bothBeginMs = Math.max(Math.min(...begins.raw), Math.min(...begins.normalized));
+    const startMs = Math.max(fromMs ?? Number.NEGATIVE_INFINITY, bothBeginMs);
+    const start = startMs === Number.NEGATIVE_INFINITY ? null : startMs;
     if (start !== null && start !== fromMs) {
       this.#notes.add(`audited from ${timeText(start)} on: retention has removed records from before`);
     }
-    const isWhole = start === null && !cut.isEmptied.raw && !cut.isEmptied.normalized;
-    const options = { exchange, reading, fromMs: start, untilMs, toldMax, isWhole, isCut: cut.isEmptied };
-    const auditor = new Auditor(options);
+    const auditor = new Auditor({ exchange, reading, fromMs: start, untilMs, toldMax, begins });
     await this.#read(auditor, start === null ? parts : await this.#from(parts, start));
     auditor.end();
     const cursors = await this.#settle(auditor, parts);
@@ -103,17 +104,16 @@ class Run {
     return { raw: topicRaw, normalized: topicNormalized, 'dead letters': topicDeadLetter }[source];
   }
 
-  /** Where the two topics begin, if something was removed at their beginning. */
-  async #cut(parts: readonly Part<Source>[]) {
-    const isEmptied = { raw: false, normalized: false };
-    let lastMs: number | null = null;
-    for (const part of parts) {
-      if (part.source === 'dead letters' || part.startOffset === 0) continue;
-      const timeMs = await this.#firstTime(part);
-      if (timeMs === null) isEmptied[part.source] = true;
-      else lastMs = Math.max(lastMs ?? 0, timeMs);
-    }
-    return { isEmptied, lastMs };
+  /** By partition, see Begins. */
+  #begins(parts: readonly Part<Source>[], source: Side): Promise<number[]> {
+    const own = parts.filter((part) => part.source === source);
+    return Promise.all(
+      own.map(async (part) => {
+        if (part.startOffset === 0) return Number.NEGATIVE_INFINITY;
+        const timeMs = await this.#firstTime(part);
+        return timeMs === null ? Number.POSITIVE_INFINITY : timeMs + disorderMsMax;
+      }),
+    );
   }
 
   async #firstTime({ source, partition, startOffset, endOffset }: Part<Source>): Promise<number | null> {
@@ -135,6 +135,7 @@ class Run {
   #from(parts: readonly Part<Source>[], timeMs: number): Promise<Part<Source>[]> {
     return Promise.all(
       parts.map(async (part) => {
+        if (timeMs === Number.POSITIVE_INFINITY) return { ...part, startOffset: part.endOffset };
         const offset = await this.#broker.offsetAt(this.#topic(part.source), part.partition, timeMs);
         return { ...part, startOffset: Math.max(part.startOffset, offset ?? part.endOffset) };
       }),
@@ -220,4 +221,4 @@ class Run {
 const endOf = (parts: readonly Part<Source>[], { source, partition }: Part<Source>) =>
   parts.find((part) => part.source === source && part.partition === partition)?.endOffset ?? 0;
 
-const timeText = (ms: number) => new Date(ms).toISOString();
+const timeText = (ms: number) => (Number.isFinite(ms) ? new Date(ms).toISOString() : 'now');

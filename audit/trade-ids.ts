@@ -82,8 +82,8 @@ export class IdRanges {
   }
 }
 
-/** Of one symbol: a repeat comes with the overlap of two connections or workers, which is far less; some 20 MB. */
-export const recentIdsMin = 100_000;
+/** Of one symbol: a repeat comes with the overlap of two connections or workers, which is far less; some 5 MB. */
+export const recentIdsMin = 20_000;
 
 /** Remembers at least recentIdsMin ids, and less than twice as many. */
 export class RecentIds {

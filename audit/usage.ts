@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type text, type Variable, variables } from '../api/worker-config.ts';
+import { type Variable, variables } from '../api/worker-config.ts';
 import type { BrokerOptions, SaslMechanism } from './broker.ts';
 import { type Reading, readings } from './readings.ts';
 
@@ -113,7 +113,7 @@ export function parseUsage(args: string[], environment: Environment): Usage | nu
     topicDeadLetter: read('topic-dead-letter', variables.topicDeadLetter) ?? `${topicRaw}.dlq`,
     topicCursors: read('topic-cursors', variables.topicCursors) ?? `market.crypto.cursors.${exchange}`,
     feed: read('feed', variables.feed) ?? null,
-    schemaRegistryUrl: read('schema-registry', { ...variables.schemaRegistryUrl }) ?? null,
+    schemaRegistryUrl: read('schema-registry', variables.schemaRegistryUrl) ?? null,
     schema: readFile(
       'schema',
       values.schema ?? join(environment.K2_SCHEMA_PATH ?? 'schemas', 'normalized-trade.avsc'),
@@ -138,8 +138,8 @@ function reader(values: Values, environment: Environment) {
   return <T>(name: keyof Values, { name: variable, schema }: Variable<T>): T | undefined => {
     const value = values[name] ?? (environment[variable] || undefined);
     if (value === undefined) return undefined;
-    const result = (schema as typeof text & Variable<T>['schema']).safeParse(value);
-    if (result.success) return result.data as T;
+    const result = schema.safeParse(value);
+    if (result.success) return result.data;
     const source = values[name] === undefined ? variable : `--${name}`;
     throw refuse(`${source} '${value}' ${result.error.issues[0]?.message}`);
   };

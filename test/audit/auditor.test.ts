@@ -5,6 +5,7 @@ import type { NormalizedTrade } from '../../audit/compare.ts';
 import { Cursors } from '../../audit/cursors.ts';
 import { waitingMax } from '../../audit/pairing.ts';
 import { type Reading, readings } from '../../audit/readings.ts';
+import { partitionHash } from '../../worker/producer/partition.ts';
 import {
   at,
   auditSet,
@@ -84,7 +85,7 @@ describe('what is no fault', () => {
   });
 
   test('records outside of the time that is asked for, on both sides', () => {
-    const report = auditSet(cleanSet(), { fromMs: startMs + 30, untilMs: startMs + 60, isWhole: false });
+    const report = auditSet(cleanSet(), { fromMs: startMs + 30, untilMs: startMs + 60 });
     expect(report.symbols[0]).toMatchObject({ trades: 3, firstId: '3', lastId: '5', missing: '0' });
     expect(report.totals).toMatchObject({ raw: 6, normalized: 6 });
   });
@@ -99,10 +100,31 @@ describe('what is no fault', () => {
     set.normalized[0] = { ...at(set.normalized, 0), source: 'rest-backfill' };
     set.raw.splice(1, 1);
     set.normalized.splice(1, 1);
-    expect(auditSet(set, { isWhole: false }).findings).toEqual([]);
-    expect(auditSet(set, { isWhole: true }).findings).toEqual([
-      { kind: 'missing', text: 'BTCUSDT 2 to 5: 4 trades are missing' },
+    const cut = { raw: [Number.NEGATIVE_INFINITY], normalized: [startMs] };
+    expect(auditSet(set, { begins: cut }).findings).toEqual([]);
+    expect(auditSet(set).findings).toEqual([{ kind: 'missing', text: 'BTCUSDT 2 to 5: 4 trades are missing' }]);
+  });
+
+  test('raw records without a trade, from before the partition of their own symbol begins', () => {
+    const set = cleanSet();
+    set.cursors = [];
+    // The first five trades of both symbols are gone from the normalized topic.
+    set.normalized.splice(0, 10);
+    const of = (symbol: string) => partitionHash(Buffer.from(symbol)) % 2;
+    expect(of('BTCUSDT')).not.toBe(of('ETHUSDT'));
+    const normalized = [0, 1].map((it) => (it === of('ETHUSDT') ? startMs + 60 : Number.NEGATIVE_INFINITY));
+    const report = auditSet(set, { begins: { raw: [Number.NEGATIVE_INFINITY], normalized } });
+    expect(report.symbols).toMatchObject([
+      { symbol: 'BTCUSDT', rawWithoutTrade: 5, before: 0, firstId: '6' },
+      { symbol: 'ETHUSDT', rawWithoutTrade: 0, before: 5, firstId: '6' },
     ]);
+  });
+
+  test('a symbol of whose partition nothing is left', () => {
+    const begins = { raw: [Number.NEGATIVE_INFINITY], normalized: [Number.POSITIVE_INFINITY] };
+    const report = auditSet({ ...cleanSet(), normalized: [], cursors: [] }, { begins });
+    expect(report.findings).toEqual([]);
+    expect(report.symbols).toMatchObject([{ before: 10 }, { before: 10 }]);
   });
 });
 

@@ -89,8 +89,7 @@ export const wholeOptions: AuditorOptions = {
   reading: readings.binance as AuditorOptions['reading'],
   fromMs: null,
   untilMs: null,
-  isWhole: true,
-  isCut: { raw: false, normalized: false },
+  begins: { raw: [Number.NEGATIVE_INFINITY], normalized: [Number.NEGATIVE_INFINITY] },
   toldMax: 100,
 };
 

@@ -45,7 +45,7 @@ describe('the report for a person', () => {
     expect(lines[1]).toContain('not provable');
     expect(lines.join('\n')).toContain(
       'missing trades: not provable, because its trade ids are shared between symbols; ' +
-        'doubled ones are found within 100,000 of a symbol',
+        'doubled ones are found within 20,000 of a symbol',
     );
   });
 
