@@ -141,7 +141,7 @@ export class Feed {
   #onFrame(frame: Buffer, connection: Connection): void {
     const { exchange, nowUs, metrics } = this.#options;
     const parsed = exchange.parse(frame);
-    metrics.frames.inc({ kind: parsed.kind });
+    metrics.frames[parsed.kind].inc();
     if (parsed.kind === 'heartbeat' || parsed.kind === 'ignored') return;
     const received: Received = { frame, connectionId: connection.id, receivedUs: nowUs() };
     if (parsed.kind === 'trades') this.#write(this.#recordsOf(received, parsed.trades, connection), connection);

@@ -2,6 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { symbolStates } from '../api/worker-status.ts';
 import { missingOf } from './completeness.ts';
+import type { Parsed } from './exchanges/exchange.ts';
 import type { Producer } from './producer/producer.ts';
 import type { Status } from './status.ts';
 import type { Symbols } from './symbols.ts';
@@ -122,6 +123,19 @@ function createTradeCounters(registers: Registry[]) {
   };
 }
 
+/** One counter for each kind, looked up once: finding it by its label costs more than counting. */
+function framesByKind(registers: Registry[]) {
+  const frames = new Counter({
+    name: 'k2_worker_frames_total',
+    help: 'Frames received, by what they say.',
+    labelNames: ['kind'],
+    registers,
+  });
+  const kinds = ['trades', 'subscribed', 'rejected', 'heartbeat', 'notice', 'ignored', 'unreadable'] as const;
+  type Kind = Parsed['kind'] & (typeof kinds)[number];
+  return Object.fromEntries(kinds.map((kind) => [kind, frames.labels(kind)])) as Record<Kind, Counter.Internal>;
+}
+
 export function createMetrics(sources: MetricSources) {
   const registry = new Registry();
   const registers = [registry];
@@ -129,12 +143,7 @@ export function createMetrics(sources: MetricSources) {
   registerGauges(registers, sources);
   return {
     registry,
-    frames: new Counter({
-      name: 'k2_worker_frames_total',
-      help: 'Frames received, by what they say.',
-      labelNames: ['kind'],
-      registers,
-    }),
+    frames: framesByKind(registers),
     records: new Counter({
       name: 'k2_worker_records_total',
       help: 'Records acknowledged by the broker, by topic.',
