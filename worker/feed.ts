@@ -152,7 +152,7 @@ export class Feed {
   #onFrame(frame: Buffer, connection: Connection): void {
     const { exchange, kept, nowUs, monotonicMs, metrics } = this.#options;
     const parsed = exchange.parse(frame);
-    metrics.frames.inc({ kind: parsed.kind });
+    metrics.frames[parsed.kind].inc();
     if (parsed.kind === 'heartbeat' || parsed.kind === 'ignored') return;
     if (parsed.kind !== 'trades' && parsed.kind !== 'unreadable') {
       this.#onAnswer(parsed, connection);

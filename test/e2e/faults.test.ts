@@ -1,11 +1,12 @@
 // A short fault run: about 30 faults, each kind at most once, as many as three minutes allow.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { faults } from '../faults/kinds/index.ts';
+import type { RunOptions } from '../faults/options.ts';
 import { deleteFeeds, runFaults } from '../faults/run.ts';
 import { openSystem, type RunningSystem } from '../faults/start.ts';
 import { bedStore, openBed } from './bed.ts';
 
-const options = { faults: 30, seed: '1', minutes: 3, kinds: null };
+const options: RunOptions = { faults: 30, seed: '1', minutes: 3, kinds: null, delivery: 'ExactlyOnce' };
 /** The faults, the last of them to its end, the two judges, and what comes before. */
 const runMsMax = 300_000;
 
@@ -14,7 +15,7 @@ let why = '';
 
 beforeAll(async () => {
   const { cluster } = await openBed();
-  if (cluster === 'local') system = await openSystem(bedStore(console.log), console.log);
+  if (cluster === 'local') system = await openSystem(bedStore(console.log), options.delivery, console.log);
   else why = `a ${cluster} cluster: only the local one's parts can be killed one by one`;
 });
 afterAll(async () => {

@@ -18,7 +18,7 @@ async function main(): Promise<number> {
   const next = '`make down`, then try again';
   await testBed.up(store, { ...process.env, K2_CLUSTER: 'local' });
   await step(store.reporter, 'Operator: helm install', next, async () => installOperator(await openBed()));
-  const system = await openSystem(store, console.log);
+  const system = await openSystem(store, options.delivery, console.log);
   const minutes = options.minutes === null ? '' : `, at most ${options.minutes} minutes`;
   console.log(`fault run of seed ${options.seed}: ${options.faults} faults${minutes}`);
   const kinds = faults.filter(({ name }) => options.kinds?.includes(name) ?? true);

@@ -1,5 +1,6 @@
 // A run from its first feed to its verdict: the one file that knows the order.
 
+import { availableParallelism, loadavg } from 'node:os';
 import { CommandFailed } from '../cluster/command.ts';
 import { until } from '../cluster/until.ts';
 import { deleteFeed } from '../e2e/feeds.ts';
@@ -51,9 +52,16 @@ export async function runFaults(
   const { recoveries, done, failure } = await doAll(system, kinds, options, print);
   bursts.abort();
   print(`${recoveries.length} faults passed, ${await bursting} trades an exchange in bursts`);
-  if (recoveries.length > 0) print(`\n${timesTable(recoveries)}\n\n${aimsTable(recoveries)}`);
-  const verdicts = await judge(system, done);
-  for (const { text } of verdicts) print(`\n${text}`);
+  const load = loadavg().map((value) => value.toFixed(1));
+  print(`load of the machine: ${load.join(', ')} in the last 1, 5 and 15 minutes, on ${availableParallelism()} cores`);
+  for (const text of [timesTable(recoveries), aimsTable(recoveries)]) print(`\n${text}`);
+  await settle(system);
+  const verdicts: Verdict[] = [];
+  for (const judge of [compareAll, auditAll]) {
+    const verdict = await judge(system, done);
+    print(`\n${verdict.text}`);
+    verdicts.push(verdict);
+  }
   const isExact = failure === null && verdicts.every((verdict) => verdict.isExact);
   return { isExact, recoveries, done: done.length, failure };
 }
@@ -101,13 +109,12 @@ function wordsOf(error: unknown): string {
   return error instanceof CommandFailed ? [error.message, ...error.lastLines].join('\n') : error.message;
 }
 
-/** Halts the market, and compares once nothing more comes: all faults are over, and what was sent is on its way. */
-async function judge(system: System, done: readonly Done[]): Promise<Verdict[]> {
+/** Halts the market, and waits until nothing more comes: all faults are over, and what was sent is on its way. */
+async function settle(system: System): Promise<void> {
   const { simulator, reader } = system;
   const watch = reader.watch();
   await untilWhole(system, watch).catch(() => {});
   reader.forget(watch);
   await simulator.pause();
   await until('the reader to have read all', settleMsMax, () => (reader.quietMs() > quietMs ? true : undefined));
-  return [await compareAll(system, done), await auditAll(system)];
 }

@@ -1,4 +1,5 @@
 // Brings a run's own parts up on a bed that runs: the simulated market, the feeds, and the reader of their topics.
+import type { Delivery } from '../../api/exchange-feed.ts';
 import type { Store } from '../cluster/artifact.ts';
 import { createLocalCluster } from '../cluster/local/local.ts';
 import { until } from '../cluster/until.ts';
@@ -23,7 +24,11 @@ export interface RunningSystem extends System {
 }
 
 /** Close it when the run is over. @throws Error when no local cluster is up, or something does not come up */
-export async function openSystem(store: Store, print: (line: string) => void): Promise<RunningSystem> {
+export async function openSystem(
+  store: Store,
+  delivery: Delivery,
+  print: (line: string) => void,
+): Promise<RunningSystem> {
   const bed = await openBed();
   if (bed.cluster !== 'local') throw new Error(`the bed is a ${bed.cluster} cluster: faults need K2_CLUSTER=local`);
   await mendBed(store);
@@ -35,7 +40,8 @@ export async function openSystem(store: Store, print: (line: string) => void): P
     const base = `${simulatorHost}/${exchange}`;
     const endpoint = { webSocketUrl: `ws://${base}`, restUrl: `http://${base}` };
     const topics = { raw: { name: `${topic}.raw` }, normalized: { name: topic } };
-    await apply(bed, manifestOf(name, { exchange, symbols: [...symbols], topics, endpoint, worker: { resources } }));
+    const spec = { exchange, symbols: [...symbols], delivery, topics, endpoint, worker: { resources } };
+    await apply(bed, manifestOf(name, spec));
   }
   const kube = openKube(bed);
   await untilTopicsReady({ kube }, feeds);

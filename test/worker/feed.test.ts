@@ -101,7 +101,8 @@ describe('a feed', () => {
     expect(letter).toEqual({ ...broken, topic: 'raw.dlq' });
     expect(foreign?.headers.at(-1)).toEqual(['k2-unreadable', 'trade of SOLUSDT, which was not asked for']);
     expect([raw?.topic, normalized?.topic]).toEqual(['raw', 'normalized']);
-    expect((await metrics.frames.get()).values).toContainEqual({ labels: { kind: 'unreadable' }, value: 1 });
+    const frames = metrics.registry.getSingleMetric('k2_worker_frames_total');
+    expect((await frames?.get())?.values).toContainEqual({ labels: { kind: 'unreadable' }, value: 1 });
   });
 
   test('writes nothing for frames without trades', async () => {

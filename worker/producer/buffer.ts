@@ -5,8 +5,11 @@ import type { ProducerRecord } from './producer.ts';
 export const bufferBytesMax = 32 * 1024 * 1024;
 export const bufferRecordsMax = 100_000;
 
-/** While the broker answers: a few requests' worth. More would bring no speed, only delay, memory and garbage. */
-export const answeredRecordsMax = 20_000;
+/**
+ * While the broker answers: what is read in some 20 ms at full speed. More brings no speed, but what waits outlives
+ * collections of garbage, and these then take half of the CPU; docs/decisions/0007-fast-producer.md has the figures.
+ */
+export const answeredRecordsMax = 2000;
 
 /** A record's share of objects and framing, so that many small records count for what they take. */
 const recordBytesOverhead = 150;

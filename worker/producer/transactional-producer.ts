@@ -20,8 +20,8 @@ import { Transactions } from './transactions.ts';
  */
 export const lingerMs = 20;
 
-/** So many records do not linger; each of these transactions is full batches, and the next one collects meanwhile. */
-const fullRecords = 4000;
+/** So many records do not linger: as many are written and committed while the next ones collect. */
+const fullRecords = answeredRecordsMax / 2;
 
 /** A claim takes milliseconds, or some seconds where a coordinator moves; later, whoever wants it looks again. */
 const claimMsMax = 15_000;

@@ -82,7 +82,8 @@ export const changeFaults: Fault[] = [
     hits: 'one',
     losesUnproven: true,
     async run({ system, feed, hit }) {
-      const { standbys } = await specOf(system, feed);
+      const { delivery, standbys } = await specOf(system, feed);
+      if (delivery === 'AtLeastOnce') return hit(`${feed.name}: none without transactions`);
       hit(`${feed.name}: ${standbys} to ${1 - standbys}`);
       await patchFeed(system, feed, { standbys: 1 - standbys });
     },

@@ -20,15 +20,23 @@ export class ModelPartition {
   bytesMax = Number.POSITIVE_INFINITY;
   readonly #producers = new Map<bigint, ProducerState>();
 
+  /** Whether the batch is one of those that a broker looks through for a repeat. */
+  holds(bytes: Buffer): boolean {
+    const { producerId, producerEpoch, firstSequence: first, records } = readRecordsBatch(Reader.from(bytes));
+    const last = (first + records.length - 1) % 2 ** 31;
+    const known = this.#producers.get(producerId);
+    return (
+      known?.epoch === producerEpoch && known.batches.some((batch) => batch.first === first && batch.last === last)
+    );
+  }
+
   /** @returns the error code */
   append(bytes: Buffer): number {
     const batch = readRecordsBatch(Reader.from(bytes));
     const { producerId, producerEpoch: epoch, firstSequence: first, records } = batch;
     const last = (first + records.length - 1) % 2 ** 31;
     const known = this.#producers.get(producerId);
-    if (known?.epoch === epoch && known.batches.some((batch) => batch.first === first && batch.last === last)) {
-      return codes.none;
-    }
+    if (this.holds(bytes)) return codes.none;
     if (bytes.length > this.bytesMax) return codes.messageTooLarge;
     if (known && epoch < known.epoch) return codes.invalidProducerEpoch;
     const lastKnown = known?.epoch === epoch ? known.batches.at(-1)?.last : undefined;

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Reader, readRecordsBatch, Writer } from '@platformatic/kafka';
+import { codes } from '../../../worker/producer/partition-queue.ts';
 import { transactionCodes } from '../../../worker/producer/transaction-failures.ts';
 import { ModelCoordinator } from './model-coordinator.ts';
 import { isTransactional, ModelPartition } from './model-partition.ts';
@@ -183,12 +184,16 @@ function writeProduced(
   for (const { partition, bytes } of partitions) {
     const isLeader = cluster.leaders[partition] === node;
     const append = () => appendTo(cluster, partition, bytes);
-    const code = typeof fate === 'number' ? fate : isLeader ? append() : notLeader;
+    // A broker looks for a repeat before it says anything of the order.
+    const isSpoilt = typeof fate === 'number' && !(isOfOrder(fate) && cluster.partitions[partition]?.holds(bytes));
+    const code = isSpoilt ? fate : isLeader ? append() : notLeader;
     answer.appendInt32(partition).appendInt16(code).appendInt64(0n).appendInt64(-1n).appendInt64(0n);
   }
   if (fate === 'cut after') return 'cut';
   return fate === 'answer nothing' ? 'nothing' : answer.appendInt32(0);
 }
+
+const isOfOrder = (code: number) => code === codes.outOfOrderSequence || code === codes.unknownProducerId;
 
 /** Of a transaction, a broker takes only what belongs to an open one. */
 function appendTo({ partitions, coordinator }: StubCluster, partition: number, bytes: Buffer): number {
