@@ -1,6 +1,7 @@
-// Five suites. `unit` and `slow` need no root and no services, but `slow` takes minutes: it waits as exchanges make one
+// Seven suites. `unit` and `slow` need no root and no services, but `slow` takes minutes: it waits as exchanges make one
 // wait, and reads every recording twice. `broker` needs a broker and a registry; `e2e` needs a bed (cluster, broker,
-// registry, images), and `kind` a bed that is a kind cluster. test/run.ts brings each up.
+// registry, images), and `kind` a bed that is a kind cluster. test/run.ts brings each up. `broker-faults` needs Java and
+// Maven, and starts the brokers that it breaks; `broker-faults-long` is the same with what takes minutes, for by hand.
 import { defineConfig } from 'vitest/config';
 
 // Real parts are shared by a suite's files, so these run one after the other.
@@ -18,11 +19,25 @@ export default defineConfig({
           testTimeout: 30_000,
           hookTimeout: 30_000,
           include: ['test/**/*.test.ts'],
-          exclude: ['**/*.broker.test.ts', '**/*.slow.test.ts', 'test/e2e/**', '**/node_modules/**'],
+          exclude: [
+            ...['**/*.broker.test.ts', '**/*.slow.test.ts', 'test/e2e/**', 'test/broker-faults/*.test.ts'],
+            '**/node_modules/**',
+          ],
         },
       },
       { test: { name: 'slow', include: ['test/**/*.slow.test.ts'], testTimeout: 120_000, hookTimeout: 30_000 } },
       { test: { name: 'broker', include: ['test/**/*.broker.test.ts'], ...real } },
+      {
+        test: {
+          name: 'broker-faults',
+          include: ['test/broker-faults/*.test.ts'],
+          exclude: ['test/broker-faults/*.long.test.ts'],
+          ...real,
+        },
+      },
+      {
+        test: { name: 'broker-faults-long', include: ['test/broker-faults/*.test.ts'], ...real, testTimeout: 400_000 },
+      },
       { test: { name: 'e2e', include: ['test/e2e/*.test.ts'], exclude: ['test/e2e/kind.test.ts'], ...real } },
       { test: { name: 'kind', include: ['test/e2e/kind.test.ts'], ...real } },
     ],

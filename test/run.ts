@@ -86,12 +86,23 @@ const brokerEnv = ({ services }: BedRecord) => ({
   K2_TEST_SCHEMA_REGISTRY_URL: services.schemaRegistryUrl,
 });
 
+/** Why Kafka cannot run here; null where it can. */
+function withoutKafka(): string | null {
+  const missing = ['javac', 'mvn'].filter((program) => !isOnPath(program));
+  return missing.length > 0 ? `${missing.join(' and ')} not on PATH: a JDK and Maven run Kafka` : null;
+}
+
+/** It breaks its brokers, so it brings its own, and needs no bed. */
+async function brokerFaults(): Promise<void> {
+  const why = withoutKafka() ?? (isOnPath('setpriv') ? null : 'setpriv not on PATH: it ends brokers with their test');
+  await (why === null ? suite('broker-faults') : skip('suite broker-faults', why));
+}
+
 /** Broker and registry need a JVM only, so they are tested where no cluster can be. */
 async function brokerSuite(why: string): Promise<void> {
   skip('suites e2e and kind', why);
-  const missing = ['javac', 'mvn'].filter((program) => !isOnPath(program));
-  if (missing.length > 0)
-    return skip('suite broker', `${missing.join(' and ')} not on PATH: a JDK and Maven run Kafka`);
+  const missing = withoutKafka();
+  if (missing !== null) return skip('suite broker', missing);
   await on('broker and registry', async () => suite('broker', brokerEnv(await bed.services(store))));
 }
 
@@ -132,6 +143,7 @@ const hasGo = isOnPath('go');
 if (!hasGo) skip('chart tests that need helm', 'Go is not on PATH, and helm is built with it');
 await suite('unit', hasGo ? { K2_TEST_HELM: join(await provide(store, await helm()), 'helm') } : {});
 await suite('slow');
+await brokerFaults();
 const choice = chooseCluster(process.env.K2_CLUSTER, await inspectMachine());
 if (!hasGo) await brokerSuite('Go 1.26 or newer is not on PATH: Kubernetes is built with it');
 else if (choice.cluster === null) await brokerSuite(choice.why);

@@ -40,6 +40,31 @@ export async function kafka(): Promise<Artifact> {
   };
 }
 
+/** https://kafka.apache.org/documentation/#brokerconfigs */
+export type Properties = Record<string, string | number>;
+
+/** What every node has, of one or of several. */
+const everyNode: Properties = {
+  'process.roles': 'broker,controller',
+  'controller.listener.names': 'CONTROLLER',
+  'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+  'inter.broker.listener.name': 'PLAINTEXT',
+  // A topic that nobody made is a mistake that must show.
+  'auto.create.topics.enable': 'false',
+  'share.coordinator.state.topic.num.partitions': 1,
+  // Do not wait for more members when a consumer joins a group.
+  'group.initial.rebalance.delay.ms': 0,
+  // Retention is looked at often enough for a test to see it.
+  'log.retention.check.interval.ms': 5000,
+  // A small machine's share of memory and threads.
+  'log.cleaner.dedupe.buffer.size': 4_194_304,
+  'log.cleaner.threads': 1,
+  'num.network.threads': 2,
+  'num.io.threads': 4,
+  'background.threads': 2,
+  'num.recovery.threads.per.data.dir': 1,
+};
+
 export interface Broker {
   bootstrapServers: string;
   pid: number;
@@ -53,34 +78,41 @@ export interface Broker {
 export async function startKafka(jars: string, state: string, address: string, port: number): Promise<Broker> {
   const data = join(state, 'kafka');
   const log = join(state, 'log', 'kafka.log');
-  await format(jars, data, address, port);
-  const command = [
-    'java',
-    ...heap,
-    ...jvm,
-    ...useClasses,
-    '-cp',
-    'libs/*',
-    'kafka.Kafka',
-    join(data, 'server.properties'),
-  ];
-  const pid = startDetached(state, command, { log, cwd: jars });
+  await formatNode(jars, data, await singleNode(address, port));
+  const pid = startDetached(state, nodeCommand(data, heap), { log, cwd: jars });
   await untilStarted(log, () => isAlive(pid));
   return { bootstrapServers: `${address}:${port}`, pid };
 }
 
-async function format(jars: string, data: string, address: string, port: number): Promise<void> {
+/** Makes the folder of a node that is broker and controller; it knows no topics. */
+export async function formatNode(jars: string, data: string, properties: Properties): Promise<void> {
   await rm(data, { recursive: true, force: true });
   await mkdir(data, { recursive: true });
-  const properties = join(data, 'server.properties');
-  await writeFile(properties, serverProperties(join(data, 'topics'), address, port, await freePort(address)));
+  const file = join(data, 'server.properties');
+  const lines = Object.entries({ ...everyNode, 'log.dirs': join(data, 'topics'), ...properties });
+  await writeFile(file, lines.map(([name, value]) => `${name}=${value}\n`).join(''));
   const tool = ['java', '-Xmx128m', ...jvm, '-cp', 'libs/*', 'kafka.tools.StorageTool'];
-  await run([...tool, 'format', '-t', clusterId, '-c', properties], { cwd: jars });
+  await run([...tool, 'format', '-t', clusterId, '-c', file], { cwd: jars });
+}
+
+/** To be run in the folder of the artifact. @param data as formatted @param heapSize arguments of the JVM */
+export function nodeCommand(data: string, heapSize: readonly string[]): string[] {
+  const properties = join(data, 'server.properties');
+  return ['java', ...heapSize, ...jvm, ...useClasses, '-cp', 'libs/*', 'kafka.Kafka', properties];
+}
+
+/** @param log what the node has said since it was started */
+export async function untilStarted(log: string, alive: () => boolean): Promise<void> {
+  await until(`Kafka to start, see ${log}`, startMs, async () => {
+    if ((await readFile(log, 'utf8')).includes(started)) return true;
+    if (!alive()) throw new Hopeless(`Kafka ended while it started: ${(await readFile(log, 'utf8')).slice(-shown)}`);
+    return undefined;
+  });
 }
 
 async function recordClassArchive(folder: string): Promise<void> {
   const data = join(folder, 'once');
-  await format(folder, data, '127.0.0.1', await freePort('127.0.0.1'));
+  await formatNode(folder, data, await singleNode('127.0.0.1', await freePort('127.0.0.1')));
   const properties = join(data, 'server.properties');
   const command = [...heap, ...jvm, ...recordClasses, '-cp', 'libs/*', 'kafka.Kafka', properties];
   const child = spawn('setpriv', [...endsWithUs, 'java', ...command], {
@@ -98,50 +130,25 @@ async function recordClassArchive(folder: string): Promise<void> {
   await rm(data, { recursive: true });
 }
 
-async function untilStarted(log: string, alive: () => boolean): Promise<void> {
-  await until(`Kafka to start, see ${log}`, startMs, async () => {
-    if ((await readFile(log, 'utf8')).includes(started)) return true;
-    if (!alive()) throw new Hopeless(`Kafka ended while it started: ${(await readFile(log, 'utf8')).slice(-shown)}`);
-    return undefined;
-  });
-}
-
-function serverProperties(topics: string, address: string, port: number, controllerPort: number): string {
-  return `process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@${address}:${controllerPort}
-listeners=PLAINTEXT://${address}:${port},CONTROLLER://${address}:${controllerPort}
-advertised.listeners=PLAINTEXT://${address}:${port}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-inter.broker.listener.name=PLAINTEXT
-log.dirs=${topics}
-# A topic that nobody made is a mistake that must show.
-auto.create.topics.enable=false
-# One broker: one copy of everything.
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-share.coordinator.state.topic.num.partitions=1
-# Do not wait for more members when a consumer joins a group.
-group.initial.rebalance.delay.ms=0
-# Retention is looked at often enough for a test to see it.
-log.retention.check.interval.ms=5000
-# A small machine's share of memory and threads.
-log.cleaner.dedupe.buffer.size=4194304
-log.cleaner.threads=1
-num.network.threads=2
-num.io.threads=4
-background.threads=2
-num.recovery.threads.per.data.dir=1
-# After SIGKILL it is back in 4 s instead of 11: the dead broker's session ends sooner.
-broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=1500
-controller.quorum.election.timeout.ms=500
-controller.quorum.fetch.timeout.ms=1000
-`;
+async function singleNode(address: string, port: number): Promise<Properties> {
+  const controllerPort = await freePort(address);
+  return {
+    'node.id': 1,
+    'controller.quorum.voters': `1@${address}:${controllerPort}`,
+    listeners: `PLAINTEXT://${address}:${port},CONTROLLER://${address}:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://${address}:${port}`,
+    // One broker: one copy of everything.
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 1,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 1,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    // After SIGKILL it is back in 4 s instead of 11: the dead broker's session ends sooner.
+    'broker.heartbeat.interval.ms': 500,
+    'broker.session.timeout.ms': 1500,
+    'controller.quorum.election.timeout.ms': 500,
+    'controller.quorum.fetch.timeout.ms': 1000,
+  };
 }

@@ -51,10 +51,21 @@ export interface Registry {
   pid: number;
 }
 
-/** Starts an empty registry; it outlives this process. @param folder of the artifact @param state the bed's */
-export async function startRegistry(folder: string, state: string, address: string, port: number): Promise<Registry> {
+/**
+ * Starts an empty registry; it outlives this process.
+ * @param folder of the artifact
+ * @param state the bed's
+ * @param prefix what runs before it in its own process
+ */
+export async function startRegistry(
+  folder: string,
+  state: string,
+  address: string,
+  port: number,
+  prefix: readonly string[] = [],
+): Promise<Registry> {
   const log = join(state, 'log', 'registry.log');
-  const command = ['java', ...jvmArguments, ...useClasses, '-jar', jar];
+  const command = [...prefix, 'java', ...jvmArguments, ...useClasses, '-jar', jar];
   const pid = startDetached(state, command, { log, cwd: folder, env: listenOn(address, port) });
   const url = confluentApi(address, port);
   await untilReady(url, () => isAlive(pid), `see ${log}`);

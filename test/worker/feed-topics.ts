@@ -1,11 +1,14 @@
 // The topics of one test on a real broker, and what a consumer that reads committed finds in them.
 import { readFileSync } from 'node:fs';
 import avsc from 'avsc';
-import { type Admin, Kafka, logLevel, type Message } from 'kafkajs';
+import { type Admin, type ITopicConfig, Kafka, logLevel, type Message } from 'kafkajs';
+import { until } from '../cluster/until.ts';
 
 const schema = readFileSync(new URL('../../schemas/normalized-trade.avsc', import.meta.url), 'utf8');
 const type = avsc.Type.forSchema(JSON.parse(schema));
 const partitions = 3;
+/** A second, on a machine that has other things to do. */
+const leadersMs = 30_000;
 const sentinel = 'k2-test-end';
 
 export interface WrittenTrade {
@@ -43,13 +46,13 @@ export async function createFeedTopics(name: string): Promise<FeedTopics> {
   const [raw, normalized, cursors] = [`${name}.raw`, name, `${name}.cursors`];
   const made = [raw, normalized, `${raw}.dlq`];
   await admin.connect();
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: made.map((topic) => ({ topic, numPartitions: partitions })),
-  });
+  await createTopics(
+    admin,
+    made.map((topic) => ({ topic, numPartitions: partitions })),
+  );
   const addCursors = async (topic: string) => {
     const configEntries = [{ name: 'cleanup.policy', value: 'compact' }];
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 1, configEntries }] });
+    await createTopics(admin, [{ topic, numPartitions: 1, configEntries }]);
     made.push(topic);
   };
   await addCursors(cursors);
@@ -78,6 +81,16 @@ export async function createFeedTopics(name: string): Promise<FeedTopics> {
       await admin.disconnect();
     },
   };
+}
+
+/** The client's own wait for leaders fails where the broker that it asks has not heard of the topic yet. */
+export async function createTopics(admin: Admin, topics: ITopicConfig[]): Promise<void> {
+  await admin.createTopics({ waitForLeaders: false, topics });
+  const names = topics.map(({ topic }) => topic);
+  await until(`${names} to have leaders`, leadersMs, async () => {
+    const made = (await admin.fetchTopicMetadata({ topics: names })).topics.flatMap((topic) => topic.partitions);
+    return made.every(({ leader }) => leader >= 0) ? true : undefined;
+  });
 }
 
 /** Offsets count the marks of transactions, too, so the end is a record of our own, in each partition. */

@@ -33,7 +33,7 @@ export function createClient({ bootstrapServers, clientId }: { bootstrapServers:
 }
 
 /**
- * Whatever any broker may answer, metadata above all, the library asks of the first in its list that takes a connection.
+ * What any broker may answer, metadata above all, the library asks of the first in its list that takes a connection.
  * One that hangs takes connections, too, as does a proxy before one that is dead: without this nobody else is asked.
  */
 function askSteadyBrokersFirst({ connections }: Base): void {
