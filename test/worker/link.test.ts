@@ -81,7 +81,7 @@ describe('a connection that ends', () => {
   });
 
   test('because nothing is heard is replaced', async () => {
-    const { metrics } = startFeed(['BTCUSDT'], createMemoryProducer(), { exchange: { ...binance, silenceMsMax: 40 } });
+    const { metrics } = startFeed(['BTCUSDT'], createMemoryProducer(), { exchange: { ...binance, silenceMsMax: 250 } });
     await exchange.subscribed(1);
     await exchange.subscribed(2);
     expect((await metrics.disconnects.get()).values).toContainEqual({ labels: { reason: 'stale' }, value: 1 });
