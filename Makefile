@@ -1,7 +1,7 @@
 # The front door. Every target does its own set-up; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check fuzz faults bench down clean
+.PHONY: help quickstart test check fuzz faults bench exchanges down clean
 
 # Scripts run on the Node 24 that package.json names, whatever the system has.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
@@ -27,6 +27,9 @@ faults: $(installed) ## The whole system under faults drawn from a seed: make fa
 
 bench: $(installed) ## Measure, and write docs/benchmarks.md
 	@node bench/run.ts
+
+exchanges: $(installed) ## Every exchange's recordings and faults, in figures: writes docs/exchanges.md
+	@node bench/exchanges.ts
 
 down: $(installed) ## End all that quickstart and test started, also after a crash
 	@node test/bed.ts down

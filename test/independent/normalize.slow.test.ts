@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { exchanges } from '../../worker/exchanges/index.ts';
+import { type RecordingFigures, recordFigures } from '../figures.ts';
 import { figure, normalize, ownRecording, run } from '../worker/normalize-program.ts';
 import { noRecordings, recordingsFolder } from '../worker/recordings.ts';
 
@@ -74,15 +75,52 @@ function recordingsOf(id: string): Compared[] {
   return [own, ...shared];
 }
 
-const counted = ['frames', 'trades', 'duplicates', 'unreadable'];
-
 const missingIn = (summary: string) =>
   [...summary.matchAll(/, (\d+) missing$/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+
+interface Line {
+  price: string;
+  quantity: string;
+  quote_volume: string;
+  side: string;
+}
+
+const linesOf = (output: string) =>
+  output
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Line);
+
+/** @param ours output and summary of our program @param theirs output of the independent one */
+function figuresOf(
+  exchange: string,
+  recording: string,
+  { output, errors }: { output: string; errors: string },
+  theirs: string,
+): RecordingFigures {
+  const lines = linesOf(output);
+  const others = linesOf(theirs);
+  const equal = (fields: (keyof Line)[]) =>
+    lines.filter((line, index) => fields.every((field) => line[field] === others[index]?.[field])).length;
+  const gaps = /^gaps: (\d+)/m.exec(errors)?.[1];
+  return {
+    exchange,
+    recording,
+    frames: figure(errors, 'frames'),
+    trades: figure(errors, 'trades'),
+    digitsEqual: equal(['price', 'quantity', 'quote_volume']),
+    sidesEqual: equal(['side']),
+    duplicates: figure(errors, 'duplicates'),
+    unreadable: figure(errors, 'unreadable'),
+    gaps: gaps === undefined ? null : Number(gaps),
+    missing: missingIn(errors),
+  };
+}
 
 describe.skipIf(noPython !== null)(
   `an independent reading${[noPython ?? noRecordings].flatMap((why) => (why ? [` (${why})`] : []))}`,
   () => {
-    const table: object[] = [];
+    const table: RecordingFigures[] = [];
     const cases = Object.keys(exchanges).flatMap((id) => recordingsOf(id).map((it) => [id, it.file, it] as const));
 
     test.each(cases)('of %s, %s, is the same, field by field', { timeout: testMsMax }, async (id, file, compared) => {
@@ -92,18 +130,13 @@ describe.skipIf(noPython !== null)(
         run('python3', [reading, id, ...(metadata ? [metadata] : [])], recording),
       ]);
       expect([theirs.code, ours.code]).toEqual([0, 0]);
+      const figures = figuresOf(id, file, ours, theirs.output);
+      recordFigures('recordings', figures);
+      table.push(figures);
       expect(ours.output.split('\n')).toEqual(theirs.output.split('\n'));
-      const summary = ours.errors;
-      const figures = Object.fromEntries(counted.map((name) => [name, figure(summary, name)]));
-      const missing = missingIn(summary);
-      expect({ ...figures, missing }).toEqual(JSON.parse(theirs.errors));
-      table.push({
-        exchange: id,
-        recording: file,
-        ...figures,
-        gaps: /^gaps: (\d+|not provable)/m.exec(summary)?.[1],
-        missing,
-      });
+      const { frames, trades, duplicates, unreadable, missing } = figures;
+      expect({ frames, trades, duplicates, unreadable, missing }).toEqual(JSON.parse(theirs.errors));
+      expect([figures.digitsEqual, figures.sidesEqual]).toEqual([trades, trades]);
     });
 
     test('has a recording of every exchange', () => {
