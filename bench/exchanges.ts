@@ -77,8 +77,9 @@ where it is not as it should be.
 ## Recorded frames
 
 ${source}
-Each goes through \`npm run -s normalize\` and through an independent reading in Python ([normalize.py](../test/independent/normalize.py)),
-which shares no code with the worker; the lines of both are compared field by field ([test](../${recordingTests})).
+Each goes through \`npm run -s normalize\` and through an independent reading in Python
+([normalize.py](../test/independent/normalize.py)), which shares no code with the worker; the lines of both are
+compared field by field ([test](../${recordingTests})).
 Digits are those of price, quantity and quote volume. A gap is a jump of ids that the recording shows: frames that its
 maker left out, or frames of several days in one file.
 
@@ -89,8 +90,8 @@ ${byExchange(recordings)
 
 ## Faults
 
-A feed on the [simulator](../test/simulator/README.md), which drops, doubles, reorders, delays and breaks frames, cuts the
-connection, and makes a burst while nobody is connected; then what was written is compared with what was made
+A feed on the [simulator](../test/simulator/README.md), which drops, doubles, reorders, delays and breaks frames, cuts
+the connection, and makes a burst while nobody is connected; then what was written is compared with what was made
 ([test](../${faultTests})).
 Where ids prove nothing, only faults that take no trade away: one that is dropped there is lost, and nobody can know.
 

@@ -37,7 +37,10 @@ async function recordsIn(admin: Admin, topic: string): Promise<number> {
   return (await admin.fetchTopicOffsets(topic)).reduce((sum, { high }) => sum + Number(high), 0);
 }
 
-/** Polls until the topic has so many records, a few in a thousand of them marks of commits. @returns milliseconds since startMs */
+/**
+ * Polls until the topic has so many records, a few in a thousand of them marks of commits.
+ * @returns milliseconds since startMs
+ */
 async function arrived(admin: Admin, topic: string, count: number, startMs: number): Promise<number> {
   await eventually(`${count} records in ${topic}`, doneMsMax, async () => {
     const found = await recordsIn(admin, topic);
@@ -97,10 +100,11 @@ function burst(load: Load): Promise<string[]> {
     const receivedUs = Math.max(...records.map(({ headers }) => Number(headers[receivedHeaders.receivedUs] ?? 0)));
     const writtenMs = Math.max(...records.map(({ timestampMs }) => timestampMs));
     const sent = untilUs === null ? 'in more than a second' : `within ${Math.round((untilUs - fromUs) / 1000)} ms`;
+    const writtenAfterMs = Math.round(writtenMs - fromUs / 1000);
     return [
       `| burst of ${trades} trades of one symbol, taken from the exchange by the network | ${sent} |`,
       `| of the same, until the worker had read the last frame | ${Math.round((receivedUs - fromUs) / 1000)} ms |`,
-      `| of the same, until the last record was written: each once, none lost | ${Math.round(writtenMs - fromUs / 1000)} ms |`,
+      `| of the same, until the last record was written: each once, none lost | ${writtenAfterMs} ms |`,
     ];
   });
 }

@@ -66,7 +66,7 @@ function judgeTrade(trade: Trade): string | null {
 }
 
 /**
- * What each object of the frame says in its own fields: texts, and numbers both as they are written and in plain digits.
+ * What each object of the frame says in its own fields: texts, and numbers both as written and in plain digits.
  * @returns null: not JSON; none: JSON that nests too deep to be walked through
  */
 function textsByObject(frame: string): Set<string>[] | null {

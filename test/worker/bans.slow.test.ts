@@ -1,5 +1,5 @@
-// An exchange that refuses to be asked while trades are missing: the worker waits as it is told, asks nothing meanwhile,
-// and then repairs. The simulator counts every request.
+// An exchange that refuses to be asked while trades are missing: the worker waits as it is told, asks nothing
+// meanwhile, and then repairs. The simulator counts every request.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exchanges } from '../../worker/exchanges/index.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
