@@ -30,7 +30,7 @@ const kinds = ['end', 'replace', 'kill', 'stop', 'cut'] as const;
 type Kind = (typeof kinds)[number];
 
 test(`${faults} faults from seed ${seed} lose and double no trade`, async () => {
-  onTestFailed(() => process.stderr.write(`${happened.join(', ')}\n${group.lastLines()}\n`));
+  onTestFailed(() => console.error(`${happened.join(', ')}\n${group.lastLines()}`));
   const happened: Kind[] = [];
   const random = randomFrom(seed);
   let started = 0;
