@@ -55,7 +55,7 @@ describe('a standby takes over', () => {
     await group.expectEachTradeOnce([second]);
   });
 
-  test('when the owner hangs, which is fenced afterwards, writes nothing and does not take it back', async () => {
+  test('when the owner hangs, which then is fenced, writes nothing and does not take it back', async () => {
     const first = group.start('first');
     await becomes(first, 'owner');
     const second = group.start('second');
