@@ -1,5 +1,5 @@
-// Two workers of one shard, ended, killed, stopped and cut off in an order that a seed decides: whoever writes, those who
-// read committed see each trade once, and there are no more take-overs than faults give cause for.
+// Two workers of one shard, ended, killed, stopped and cut off in an order that a seed decides: whoever writes, those
+// who read committed see each trade once, and there are no more take-overs than faults give cause for.
 import { afterEach, beforeEach, expect, onTestFailed, test, vi } from 'vitest';
 import type { WorkerProcess } from './process.ts';
 import { becomes, createWorkerGroup, later, metric, status, type WorkerGroup, writes } from './worker-group.ts';

@@ -109,7 +109,7 @@ test('a standby that is told to end leaves at once, and leaves the owner alone',
   await group.expectEachTradeOnce([first]);
 });
 
-test('a symbol that moves to another shard takes its cursor along, and is written by one of them at a time', async () => {
+test('a symbol that moves to another shard takes its cursor along, and one of them at a time writes it', async () => {
   const both = group.start('both');
   await becomes(both, 'owner');
   await writes(both);
