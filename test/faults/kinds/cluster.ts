@@ -1,12 +1,15 @@
 // Faults of Kubernetes itself and of the controller: workers should not notice.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Component } from '../../cluster/local/components.ts';
+import { until } from '../../cluster/until.ts';
 import { between, type Fault, pick } from '../fault.ts';
 import { containerPids, signalAll } from '../processes.ts';
 import { controllerPods } from '../system.ts';
-import { podWords } from './workers.ts';
+import { podWords, restartsOf } from './workers.ts';
 
 const downSeconds = { from: 0, to: 5 };
+/** The kubelet waits up to 160 s with a container that ended for the fifth time within ten minutes. */
+const restartMsMax = 200_000;
 
 function killed(component: Component, name: string, doc: string): Fault {
   return {
@@ -39,6 +42,11 @@ export const clusterFaults: Fault[] = [
       const pod = pick(await controllerPods(system), random);
       signalAll(containerPids(pod), 'SIGKILL');
       hit(podWords(pod));
+      // Until the kubelet has noticed, the API server says of the dead one that it is ready.
+      await until('the controller to be started again', restartMsMax, async () => {
+        const [now] = await controllerPods(system);
+        return restartsOf(now) > restartsOf(pod) ? true : undefined;
+      });
     },
   },
   killed(

@@ -13,10 +13,13 @@ export async function victim({ system, feed, random }: FaultContext): Promise<Wo
   return pick(await podsOf(system, feed), random);
 }
 
+export const restartsOf = (pod: WorkerPod | undefined): number =>
+  pod?.status?.containerStatuses?.[0]?.restartCount ?? 0;
+
 /** With how often its container restarted before: the kubelet waits longer each time. */
-export function podWords({ metadata, status }: WorkerPod): string {
-  const restarts = status?.containerStatuses?.[0]?.restartCount ?? 0;
-  return restarts === 0 ? metadata.name : `${metadata.name} (restarted ${restarts} times)`;
+export function podWords(pod: WorkerPod): string {
+  const restarts = restartsOf(pod);
+  return restarts === 0 ? pod.metadata.name : `${pod.metadata.name} (restarted ${restarts} times)`;
 }
 
 /** Ends a pod by what it is given; the fault takes effect when the worker is no more: until then it writes. */
