@@ -1,6 +1,6 @@
 // What tests ask of brokers, and change on them, as a person with rights would: over the brokers' own ports, so that a
 // broken network does not keep tests from it.
-import { type Base, listTransactionsV1, Admin as ProtocolAdmin } from '@platformatic/kafka';
+import { type Base, describeProducersV0, listTransactionsV1, Admin as ProtocolAdmin } from '@platformatic/kafka';
 import {
   type AclEntry,
   AclOperationTypes,
@@ -62,11 +62,24 @@ export class BrokerAdmin {
   }
 
   /** Transactional ids that hold up readers of committed records. */
-  async openTransactions(): Promise<string[]> {
-    const { host, port } = this.#cluster.addressOf(await this.coordinator());
-    const connection = await this.#protocol.connections.get({ host, port });
-    const { transactionStates } = await listTransactionsV1.api.async(connection, ['ONGOING'], [], -1n, null);
-    return transactionStates.map(({ transactionalId }) => transactionalId);
+  openTransactions(): Promise<string[]> {
+    return this.#transactions(['ONGOING']);
+  }
+
+  /** All that the coordinator knows. */
+  transactionalIds(): Promise<string[]> {
+    return this.#transactions([]);
+  }
+
+  /** Producers that the leader of partition 0 of a topic knows. */
+  async producersOf(topic: string): Promise<bigint[]> {
+    const leader = this.#cluster.addressOf(await this.leaderOf(topic));
+    const connection = await this.#protocol.connections.get(leader);
+    const topics = [{ name: topic, partitionIndexes: [0] }];
+    const answer = await describeProducersV0.api.async(connection, topics);
+    return answer.topics.flatMap(({ partitions }) =>
+      partitions.flatMap(({ activeProducers }) => activeProducers.map(({ producerId }) => producerId)),
+    );
   }
 
   /** Nobody may write under this id any more. */
@@ -92,6 +105,13 @@ export class BrokerAdmin {
       const partitions = topics.flatMap((topic) => topic.partitions);
       return partitions.every(({ isr, replicas }) => isr.length === replicas.length) ? true : undefined;
     });
+  }
+
+  async #transactions(states: 'ONGOING'[]): Promise<string[]> {
+    const coordinator = this.#cluster.addressOf(await this.coordinator());
+    const connection = await this.#protocol.connections.get(coordinator);
+    const { transactionStates } = await listTransactionsV1.api.async(connection, states, [], -1n, null);
+    return transactionStates.map(({ transactionalId }) => transactionalId);
   }
 
   /** One that is not paused: a client of a list of brokers would wait for one that is. */

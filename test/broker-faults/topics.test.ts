@@ -48,7 +48,7 @@ describe('a worker', () => {
     const before = await stream.topics.consume(normalized);
     await world.admin.topics.deleteTopics({ topics: [normalized] });
     await stream.simulator.resume();
-    await says(worker, new RegExp(`${normalized}`));
+    await says(worker, new RegExp(`topic ${normalized} does not exist; the controller makes it`));
     await createTopics(world.admin.topics, [{ topic: normalized, numPartitions: 3 }]);
     await writes(worker);
     await stream.expectEachTradeOnce(worker, before);

@@ -26,7 +26,7 @@ export interface ClusterOptions {
   /** Added to those of every node. */
   properties?: Properties;
   /** What runs before the broker in its own process: `unshare`, for a file system that only the broker sees. */
-  prefix?: (id: number) => readonly string[];
+  prefix?: (id: number, data: string) => readonly string[];
   /** Gives the port that the workers under test are told, for one that the broker listens on. */
   advertise: (id: number, port: number) => Promise<number>;
 }
@@ -90,6 +90,10 @@ export class KafkaCluster {
     return { host: address, port: this.#node(id).port };
   }
 
+  isAlive(id: number): boolean {
+    return isAlive(this.#node(id).pid);
+  }
+
   /** SIGTERM: in good order; SIGKILL: as when the power fails. Resolves when it is gone. */
   async stop(id: number, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const { pid } = this.#node(id);
@@ -138,7 +142,7 @@ export class KafkaCluster {
     const { jars, folder, prefix } = this.#options;
     const isController = node === this.#controller;
     const command = nodeCommand(node.data, isController ? controllerHeap : heap);
-    const before = isController ? [] : (prefix?.(node.id) ?? []);
+    const before = isController ? [] : (prefix?.(node.id, node.data) ?? []);
     node.pid = startDetached(folder, ['setpriv', ...endsWithUs, ...before, ...command], { log: node.log, cwd: jars });
     await untilStarted(node.log, () => isAlive(node.pid));
   }

@@ -82,14 +82,6 @@ export class PartitionQueue {
     return this.#batch.bytes;
   }
 
-  /** Drops what it holds: the transaction that it belongs to was aborted. Another writer comes. */
-  reset(): void {
-    this.#waiting = [];
-    this.#batch = null;
-    this.#identity = null;
-    this.failures = 0;
-  }
-
   /** @param errorCode the broker's answer for what send() gave */
   settle(errorCode: number): Settled {
     const { records } = this.#sent();

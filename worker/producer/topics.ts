@@ -17,6 +17,12 @@ interface Topic {
   unassigned: ProducerRecord[];
 }
 
+class MissingTopic extends Error {
+  constructor(name: string, where = '') {
+    super(`topic ${name} does not exist${where}; the controller makes it, or: rpk topic create ${name}`);
+  }
+}
+
 export class Topics {
   readonly #client: Base;
   readonly #topics = new Map<string, Topic>();
@@ -60,7 +66,11 @@ export class Topics {
 
   /** @throws Error when no broker answers, the topic does not exist, or a partition of it has no leader */
   async learn(name: string): Promise<void> {
-    const { brokers, topics } = await this.#client.metadata({ topics: [name], forceUpdate: true, retries: 0 });
+    const asked = this.#client.metadata({ topics: [name], forceUpdate: true, retries: 0 });
+    const { brokers, topics } = await asked.catch((error: Error) => {
+      // The client has no code of its own for it: only this sentence.
+      throw /^Unknown topic/.test(error.message) ? new MissingTopic(name) : error;
+    });
     const partitions = topics.get(name)?.partitions ?? [];
     const topic = this.#topic(name);
     topic.leaders = partitions.map(({ leader }) => brokers.get(leader));
@@ -79,22 +89,15 @@ export class Topics {
       try {
         await this.learn(name);
       } catch (error) {
-        // The client has no code of its own for it: only this sentence.
-        if (!/^Unknown topic/.test((error as Error).message)) {
-          throw new Error(`broker ${servers} does not answer: ${describeError(error as Error)}`, { cause: error });
-        }
-        const remedy = `the controller makes it, or: rpk topic create ${name}`;
-        throw new Error(`topic ${name} does not exist on broker ${servers}; ${remedy}`, { cause: error });
+        if (error instanceof MissingTopic) throw new MissingTopic(name, ` on broker ${servers}`);
+        throw new Error(`broker ${servers} does not answer: ${describeError(error as Error)}`, { cause: error });
       }
     }
   }
 
-  /** Drops all that is waiting or under way; what comes next is numbered from the start. */
+  /** Drops all that is waiting or under way, and what is known of topics: one may have been made anew. */
   reset(): void {
-    for (const topic of this.#topics.values()) {
-      topic.unassigned = [];
-      for (const queue of topic.queues) queue.reset();
-    }
+    this.#topics.clear();
   }
 
   #topic(name: string): Topic {

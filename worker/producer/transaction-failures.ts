@@ -14,6 +14,7 @@ export type TransactionRequest = 'find coordinator' | 'init producer id' | 'add 
 export type Meaning = 'done' | 'again' | 'busy' | 'abort' | 'fenced' | 'refused';
 
 export const transactionCodes = {
+  unknownTopicOrPartition: 3,
   topicAuthorizationFailed: 29,
   clusterAuthorizationFailed: 31,
   unsupportedVersion: 35,
@@ -59,6 +60,8 @@ export function meaningOf(request: TransactionRequest, code: number): Meaning {
   // A greater epoch is what would cure it, and is what was just refused. Before its version 4, and from Redpanda, the
   // answer to a fenced producer is INVALID_PRODUCER_EPOCH.
   if (request === 'init producer id' && meaning === 'abort') return 'fenced';
+  // Made anew with fewer partitions, perhaps: each transaction after an aborted one asks for them again.
+  if (request === 'add partitions' && code === transactionCodes.unknownTopicOrPartition) return 'abort';
   return meaning;
 }
 

@@ -61,6 +61,7 @@ export class Transactions {
       this.#identity = await this.#coordinator.nextEpoch(this.#identity);
       this.#isAborted = false;
       this.#options.topics.reset();
+      this.#learnedMs = Number.NEGATIVE_INFINITY;
     }
     const { client, topics, transactionalId, onRetry, rest, monotonicMs } = this.#options;
     const identity = this.#identity;

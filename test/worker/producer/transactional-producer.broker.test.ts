@@ -156,7 +156,7 @@ test('an owner that is fenced says so at its next transaction, and what is commi
 test('where a sequence was lost, the next epoch takes the same records in another transaction', async () => {
   const connection = await pool.get({ host, port: Number(port) });
   const lost = await leaveOpen();
-  const queue = new PartitionQueue(topic, 0);
+  let queue = new PartitionQueue(topic, 0);
   const send = async ({ producerId, epoch }: ProducerIdentity) => {
     const bytes = queue.send({ producerId, epoch, isTransactional: true }, 1000);
     return (await produce(connection, topic, [{ topic, partition: 0, bytes }])).codeOf(queue);
@@ -177,7 +177,7 @@ test('where a sequence was lost, the next epoch takes the same records in anothe
   expect(next).toMatchObject({ codes: [0], producerId: lost.producerId, epoch: lost.epoch + 1 });
   const partitions = new Map([[topic, [0]]]);
   expect((await untilNotBusy(() => addPartitions(connection, topic, next, partitions))).codes).toEqual([0]);
-  queue.reset();
+  queue = new PartitionQueue(topic, 0);
   for (const value of ['a', 'b']) queue.add(record('k', value));
   expect(await send(next)).toBe(0);
   expect((await endTransaction(connection, topic, next, true)).codes).toEqual([0]);
