@@ -1,14 +1,14 @@
 # The front door. Every target does its own set-up; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check fuzz faults bench exchanges down clean
+.PHONY: help quickstart test check fuzz faults broker-faults bench exchanges down clean
 
 # Scripts run on the Node 24 that package.json names, whatever the system has.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 installed := node_modules/.package-lock.json
 
 help: ## List the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 quickstart: $(installed) ## From nothing to decoded trades: cluster, broker, registry, simulated exchange, chart, sample feed
 	@node test/quickstart.ts
@@ -24,6 +24,9 @@ fuzz: $(installed) ## Ten million damaged frames through the six parsers: minute
 
 faults: $(installed) ## The whole system under faults drawn from a seed: make faults FAULTS=30 SEED=1 MINUTES=60
 	@node test/faults/main.ts
+
+broker-faults: $(installed) ## A worker on three brokers that die, hang, forget and run full: ten minutes; needs Java and Maven
+	@vitest run --project broker-faults-long
 
 bench: $(installed) ## Measure, and write docs/benchmarks.md
 	@node bench/run.ts

@@ -1,7 +1,7 @@
-// Seven suites. `unit` and `slow` need no root and no services, but `slow` takes minutes: it waits as exchanges make one
-// wait, and reads every recording twice. `broker` needs a broker and a registry; `e2e` needs a bed (cluster, broker,
-// registry, images), and `kind` a bed that is a kind cluster. test/run.ts brings each up. `broker-faults` needs Java and
-// Maven, and starts the brokers that it breaks; `broker-faults-long` is the same with what takes minutes, for by hand.
+// Seven suites. `unit` and `slow` need no root and no services, but `slow` takes minutes: it waits as exchanges make
+// one wait, and reads every recording twice. `broker` needs a broker and a registry; `e2e` needs a bed (cluster,
+// broker, registry, images), and `kind` a bed that is a kind cluster. test/run.ts brings each up. `broker-faults` needs
+// Java and Maven, and starts the brokers that it breaks; `broker-faults-long` adds what takes minutes, for by hand.
 import { defineConfig } from 'vitest/config';
 
 // Real parts are shared by a suite's files, so these run one after the other.

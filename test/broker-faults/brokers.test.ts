@@ -1,7 +1,7 @@
 // Three brokers that die, hang and move their partitions under a worker that writes: it goes on by itself, and each
 // trade is there once.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { readings, Stream, says, writes } from './stream.ts';
+import { later, readings, Stream, says, writes } from './stream.ts';
 import { startWorld, type World } from './world.ts';
 
 const tradesPerSecond = 500;
@@ -23,26 +23,6 @@ afterEach(async ({ task }) => {
 });
 
 describe('a worker goes on, and each trade is there once, when', () => {
-  test('the leader of a partition is killed, and comes back', async () => {
-    const worker = await stream.owner(tradesPerSecond);
-    const leader = await world.admin.leaderOf(stream.topics.normalized);
-    await world.cluster.stop(leader, 'SIGKILL');
-    await writes(worker);
-    await world.cluster.start(leader);
-    await writes(worker);
-    await stream.expectEachTradeOnce(worker);
-  });
-
-  test('the transaction coordinator moves: its broker is stopped in good order', async () => {
-    const worker = await stream.owner(tradesPerSecond);
-    const coordinator = await world.admin.coordinator();
-    await world.cluster.stop(coordinator, 'SIGTERM');
-    await writes(worker);
-    expect(await world.admin.coordinator()).not.toBe(coordinator);
-    await world.cluster.start(coordinator);
-    await stream.expectEachTradeOnce(worker);
-  });
-
   test('the transaction coordinator is killed, and comes back', async () => {
     const worker = await stream.owner(tradesPerSecond);
     const coordinator = await world.admin.coordinator();
@@ -64,12 +44,16 @@ describe('a worker goes on, and each trade is there once, when', () => {
   });
 
   test('two of three brokers are gone: it stops reading, says why, and goes on when one is back', async () => {
-    const worker = await stream.owner(5000);
+    const worker = await stream.owner(tradesPerSecond);
     const [first = 1, second = 2] = world.cluster.ids;
     await Promise.all([world.cluster.stop(first, 'SIGKILL'), world.cluster.stop(second, 'SIGKILL')]);
-    await says(worker, /^cannot write to /);
-    await expect.poll(async () => (await readings(worker)).pauses, { timeout: 60_000 }).toBeGreaterThan(0);
+    await says(worker, /cannot write to|does not answer/);
+    await stream.simulator.setRate({ tradesPerSecond: 20 * tradesPerSecond });
+    const { pauses } = await readings(worker);
+    await expect.poll(async () => (await readings(worker)).pauses, later).toBeGreaterThan(pauses);
     const { records, bytes } = await readings(worker);
+    // The buffer's bounds, and the frame that reached one of them.
+    expect(Math.max(records / 100_000, bytes / (32 * 1024 * 1024))).toBeGreaterThan(0.9);
     expect(records).toBeLessThan(101_000);
     expect(bytes).toBeLessThan(33 * 1024 * 1024);
     await stream.simulator.setRate({ tradesPerSecond });

@@ -1,5 +1,5 @@
-// A broker whose disk is full: Kafka ends it, and the others go on. The disk is a file system of its own, which only the
-// broker's process sees, and which ends with it.
+// A broker whose disk is full: Kafka ends it, and the others go on. The disk is a file system of its own, which only
+// the broker's process sees, and which ends with it.
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { later, Stream, writes } from './stream.ts';

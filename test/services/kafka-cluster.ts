@@ -1,5 +1,5 @@
-// One or three real Kafka brokers that a test may kill, stop and start, and a controller beside them that stays: so what
-// a test sees is the broker's absence, and not an election of controllers. They end with the process that started them.
+// One or three real Kafka brokers that a test may kill, stop and start, and a controller beside them that stays: so
+// what a test sees is the broker's absence, and not an election of controllers. They end with whoever started them.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAlive, startDetached } from '../cluster/processes.ts';
