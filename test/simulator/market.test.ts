@@ -128,7 +128,10 @@ describe('the schedule', () => {
     burst();
     expect(orders.at(-1)?.firstId).toBeLessThan(200);
     market.unlist('BTCUSDT');
-    expect([...market.made('BTCUSDT')].map(({ order }) => order)).toEqual(orders);
+    const made = () => [...market.made('BTCUSDT')].map(({ order }) => order);
+    expect(made()).toEqual(orders);
+    market.list(parseListing('BTCUSDT'), startUs);
+    expect(made()).toEqual(orders);
     market.forgetMade();
     expect([...market.made(undefined)]).toEqual([]);
   });

@@ -22,7 +22,6 @@ const resetBlock = 1;
 const blocksBeforeStart = 320;
 
 export type { TimedOrder };
-
 export type Publish = (listing: Listing, order: TimedOrder) => void;
 
 export interface SymbolActivity {
@@ -72,6 +71,7 @@ export class Market {
     const known = this.#books.get(listing.symbol) ?? this.#unlisted.get(listing.symbol);
     if (known) {
       known.listing = listing;
+      this.#unlisted.delete(listing.symbol);
       this.#books.set(listing.symbol, known);
       return;
     }
