@@ -90,6 +90,7 @@ describe('a worker goes on, and each trade is there once, when', () => {
 
   test('nothing passes the network for longer than a transaction may take', async () => {
     const worker = await stream.owner(tradesPerSecond);
+    await stream.leaveOpen();
     world.network.stall();
     await says(worker, /cannot write to|does not answer/);
     await expect.poll(() => world.admin.openTransactions(), longerThanTransaction).toEqual([]);

@@ -71,10 +71,10 @@ describe('each trade is there once', () => {
   test('when a worker hangs for longer than its transaction may take', async () => {
     world.network.open(1500);
     const worker = await stream.owner(tradesPerSecond);
-    world.network.stall();
+    await stream.leaveOpen();
     worker.child.kill('SIGSTOP');
-    world.network.open();
     await expect.poll(() => world.admin.openTransactions(), later).toEqual([]);
+    world.network.open();
     worker.child.kill('SIGCONT');
     await becomes(worker, 'owner');
     await writes(worker);

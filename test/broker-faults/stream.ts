@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Message } from 'kafkajs';
 import { expect, vi } from 'vitest';
 import { type WorkerStatus, workerStatusSchema } from '../../api/worker-status.ts';
+import { until } from '../cluster/until.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { createFeedTopics, type FeedTopics } from '../worker/feed-topics.ts';
 import { startWorker, type WorkerProcess } from '../worker/process.ts';
@@ -69,6 +70,18 @@ export class Stream {
     await this.simulator.setRate({ tradesPerSecond });
     await writes(worker);
     return worker;
+  }
+
+  /** From now on no transaction of the owner is ended, and one is open; until the network is opened again. */
+  async leaveOpen(): Promise<void> {
+    const { network, admin } = this.#world;
+    network.fault('end', 'request lost', Number.POSITIVE_INFINITY);
+    const [transactionalId] = await until('a transaction to be left open', later.timeout, async () => {
+      // The first may be one whose end was under way already.
+      const [first, second] = [await admin.openTransactions(), await admin.openTransactions()];
+      return first.length > 0 && second.length > 0 ? second : undefined;
+    });
+    expect(transactionalId).toBe(`test/${this.topics.normalized}/0`);
   }
 
   /** Trading has paused, and this worker has written the last trade of each symbol, and misses none. */
