@@ -167,11 +167,15 @@ export class Handover {
   /** From here on the broker refuses the predecessor's writes. */
   async #take(reason: ownership.TakeReason, signal: AbortSignal): Promise<void> {
     const { claimant, cursorLog, producer, monotonicMs } = this.#options;
-    const next = ownership.taking(this.#ownership, claimant, cursorLog.view());
     this.#taken = { reason, startedMs: monotonicMs() };
     this.#fenced = Promise.withResolvers();
     await Promise.race([producer.claim(), this.#aborted.then(() => sleep(claimMsMax))]);
-    this.#ownership = next;
+    const taken = ownership.taking(this.#ownership, claimant, cursorLog.view());
+    this.#ownership = taken;
+    // What the predecessor committed until now is no claim of ours, though it may have the same instance.
+    await cursorLog.catchUp(signal);
+    if (this.#ownership !== taken) return;
+    this.#ownership = ownership.taking(taken, claimant, cursorLog.view());
     this.#due = 'owning';
     await producer.flush(commitMsMax);
     await cursorLog.catchUp(signal);

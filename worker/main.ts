@@ -39,7 +39,7 @@ const exitCodes = { done: 0, failed: 1, badConfiguration: 2 } as const;
 
 /** @returns the exit code */
 async function run(configured: Configured, log: Logger): Promise<number> {
-  const { config } = configured;
+  const { config, exchange } = configured;
   const signal = shutdownSignal();
   const parts = createParts(configured, log, signal);
   const { status, metrics, delivery } = parts;
@@ -56,7 +56,10 @@ async function run(configured: Configured, log: Logger): Promise<number> {
   clearInterval(line);
   const unwritten = await delivery.drain(drainMsMax);
   log.info(status.line(), 'trades');
-  if (unwritten > 0) log.error({ unwritten }, `records were not written within ${drainMsMax / 1000} s and are lost`);
+  if (unwritten > 0) {
+    const next = exchange.continuity.kind === 'none' ? 'are lost' : 'the next worker asks the exchange for them';
+    log.error({ unwritten }, `records were not written within ${drainMsMax / 1000} s: ${next}`);
+  }
   await delivery.close();
   await http.close();
   return unwritten > 0 ? exitCodes.failed : exitCodes.done;
