@@ -17,9 +17,11 @@ const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
 /** Ten seconds and more at the speed to be seen. */
 const flatOutTrades = 500_000;
 const burstTrades = 5000;
-/** Long enough for a hundred samples beyond the 99th percentile at the lower rate. */
-const latencyMs = 60_000;
+/** Long enough for fifty samples beyond the 99th percentile at the lower rate. */
+const latencyMs = 30_000;
 const rates = [168, 10_000];
+const deliveries = ['ExactlyOnce', 'AtLeastOnce'] as const;
+type Delivery = (typeof deliveries)[number];
 const doneMsMax = 120_000;
 
 interface Load {
@@ -50,11 +52,15 @@ async function arrived(admin: Admin, topic: string, count: number, startMs: numb
 }
 
 /** A feed of its own, removed when the measurement is over. */
-async function withFeed<T>(load: Load, name: string, body: (topic: string) => Promise<T>): Promise<T> {
+async function withFeed<T>(
+  load: Load,
+  { name, delivery }: { name: string; delivery: Delivery },
+  body: (topic: string) => Promise<T>,
+): Promise<T> {
   const { topic, topics } = ownTopics(name);
   await load.simulator.reset();
   await load.simulator.pause();
-  await apply(load.bed, manifestOf(name, { symbols: ['BTCUSDT'], topics }));
+  await apply(load.bed, manifestOf(name, { symbols: ['BTCUSDT'], topics, delivery }));
   await waitReady(load.bed, name);
   try {
     return await body(topic);
@@ -64,16 +70,20 @@ async function withFeed<T>(load: Load, name: string, body: (topic: string) => Pr
 }
 
 /** As fast as the pod reads. */
-function flatOut(load: Load): Promise<string[]> {
-  return withFeed(load, 'bench-flat', async (topic) => {
+function flatOut(load: Load, delivery: Delivery): Promise<string[]> {
+  const name = `bench-flat-${delivery.toLowerCase()}`;
+  return withFeed(load, { name, delivery }, async (topic) => {
     const lines = Array.from({ length: flatOutTrades }, (_, id) => JSON.stringify({ ts: null, frame: tradeFrame(id) }));
     await load.simulator.loadRecording(gzipSync(lines.join('\n')));
     const startMs = performance.now();
     await load.simulator.replay({ speed: 'flat' });
     const elapsedMs = await arrived(load.admin, topic, flatOutTrades, startMs);
     const perSecond = Math.round(flatOutTrades / (elapsedMs / 1000) / 100) * 100;
-    const memory = await load.afterFlatOut('bench-flat-0');
-    return [`| flat out, ${flatOutTrades} trades | ${perSecond} trades/s |`, `| working set after it | ${memory} |`];
+    const memory = await load.afterFlatOut(`${name}-0`);
+    return [
+      `| ${delivery}: flat out, ${flatOutTrades} trades | ${perSecond} trades/s |`,
+      `| ${delivery}: working set after it | ${memory} |`,
+    ];
   });
 }
 
@@ -86,7 +96,7 @@ async function stampByBroker(admin: Admin, topics: string[]): Promise<void> {
 
 /** As many trades as fast as the network takes them, all of one symbol: one partition, one batch after the other. */
 function burst(load: Load): Promise<string[]> {
-  return withFeed(load, 'bench-burst', async (topic) => {
+  return withFeed(load, { name: 'bench-burst', delivery: 'ExactlyOnce' }, async (topic) => {
     const { bed, simulator } = load;
     const raw = `${topic}.raw`;
     await stampByBroker(load.admin, [topic, raw]);
@@ -109,20 +119,28 @@ function burst(load: Load): Promise<string[]> {
   });
 }
 
-/** From the time in the frame, the exchange's, to the broker's when it appended: one machine, one clock. */
-function latency(load: Load, tradesPerSecond: number): Promise<string[]> {
-  return withFeed(load, `bench-rate-${tradesPerSecond}`, async (topic) => {
+/**
+ * From the time in the frame, the exchange's, to the broker's when it appended, and to when a consumer of committed
+ * records has it: one machine, one clock.
+ */
+function latency(load: Load, tradesPerSecond: number, delivery: Delivery): Promise<string[]> {
+  const name = `bench-rate-${tradesPerSecond}-${delivery.toLowerCase()}`;
+  return withFeed(load, { name, delivery }, async (topic) => {
     const raw = `${topic}.raw`;
     await stampByBroker(load.admin, [raw]);
-    const consumer = kafkaOf(load.bed).consumer({ groupId: raw });
+    const consumer = kafkaOf(load.bed).consumer({ groupId: raw, maxWaitTimeInMs: 100 });
     await consumer.connect();
     await consumer.subscribe({ topic: raw, fromBeginning: true });
-    const delays: number[] = [];
+    const appended: number[] = [];
+    const visible: number[] = [];
     await consumer.run({
       eachBatch: async ({ batch }) => {
+        const nowMs = Date.now();
         for (const { timestamp, value } of batch.messages) {
           const frame = JSON.parse(String(value));
-          if (frame?.data?.E !== undefined) delays.push(Number(timestamp) - frame.data.E);
+          if (frame?.data?.E === undefined) continue;
+          appended.push(Number(timestamp) - frame.data.E);
+          visible.push(nowMs - frame.data.E);
         }
       },
     });
@@ -131,9 +149,12 @@ function latency(load: Load, tradesPerSecond: number): Promise<string[]> {
     await sleep(latencyMs);
     await load.simulator.pause();
     await consumer.disconnect();
-    delays.sort((a, b) => a - b);
-    const at = (share: number) => delays[Math.floor(delays.length * share)];
-    return [`| exchange to broker at ${tradesPerSecond} trades/s, p50 and p99 | ${at(0.5)} and ${at(0.99)} ms |`];
+    const row = (what: string, delays: number[]) => {
+      delays.sort((a, b) => a - b);
+      const [p50, p99] = [0.5, 0.99].map((share) => delays[Math.floor(delays.length * share)]);
+      return `| ${delivery} at ${tradesPerSecond} trades/s: exchange to ${what}, p50 and p99 | ${p50} and ${p99} ms |`;
+    };
+    return [row('broker', appended), row('reader of committed records', visible)];
   });
 }
 
@@ -146,8 +167,10 @@ export async function loadRows(
   const admin = kafkaOf(bed).admin();
   await admin.connect();
   const load: Load = { bed, simulator, admin, afterFlatOut };
-  const rows = [...(await flatOut(load)), ...(await burst(load))];
-  for (const rate of rates) rows.push(...(await latency(load, rate)));
+  const rows: string[] = [];
+  for (const delivery of deliveries) rows.push(...(await flatOut(load, delivery)));
+  rows.push(...(await burst(load)));
+  for (const rate of rates) for (const delivery of deliveries) rows.push(...(await latency(load, rate, delivery)));
   await admin.disconnect();
   return rows;
 }

@@ -5,6 +5,7 @@ import type { Bed } from '../test/e2e/bed.ts';
 import { apply, deleteFeed, manifestOf, ownTopics, waitReady } from '../test/e2e/feeds.ts';
 import { deploySimulator, installOperator, kubectl, namespace } from '../test/e2e/operator.ts';
 import { eventually } from '../test/e2e/process.ts';
+import type { SimulatorControl } from '../test/simulator/control.ts';
 import { loadRows } from './load.ts';
 
 const symbols = ['BTCUSDT', 'ETHUSDT', 'BNBUSDT'];
@@ -68,6 +69,35 @@ async function imageSizes(bed: Bed): Promise<string[]> {
   });
 }
 
+interface Use {
+  cpu: string;
+  workingSet: string;
+}
+
+/** What a feed's worker, and the controller meanwhile, take at an ordinary load. */
+async function liveUse(
+  bed: Bed,
+  simulator: SimulatorControl,
+  delivery: 'ExactlyOnce' | 'AtLeastOnce',
+): Promise<{ worker: Use; controller: Use }> {
+  const name = `bench-live-${delivery.toLowerCase()}`;
+  await simulator.setRate({ tradesPerSecond: liveTradesPerSecond });
+  const { topics } = ownTopics(name);
+  await apply(bed, manifestOf(name, { symbols, topics, delivery }));
+  await waitReady(bed, name);
+  await sleep(warmUpMs);
+  const pods = { worker: `${name}-0`, controller: 'feeds-k2-feed-operator' };
+  const before = { worker: await podUse(bed, pods.worker), controller: await podUse(bed, pods.controller) };
+  await sleep(windowMs);
+  const after = { worker: await podUse(bed, pods.worker), controller: await podUse(bed, pods.controller) };
+  await deleteFeed(bed, name);
+  const use = (program: 'worker' | 'controller') => {
+    const percent = (cpuShare(before[program], after[program]) * 100).toFixed(1);
+    return { cpu: `${percent} % of a core`, workingSet: megabytes(after[program]) };
+  };
+  return { worker: use('worker'), controller: use('controller') };
+}
+
 /** @returns a table in Markdown */
 export async function systemSection(bed: Bed): Promise<string> {
   await installOperator(bed);
@@ -81,30 +111,24 @@ export async function systemSection(bed: Bed): Promise<string> {
   const range = `${seconds[0]} to ${seconds.at(-1)} s in ${applies} runs`;
   const firstRecord = `median ${seconds[Math.floor(applies / 2)]} s (${range})`;
 
-  await simulator.setRate({ tradesPerSecond: liveTradesPerSecond });
-  const { topics } = ownTopics('bench-live');
-  await apply(bed, manifestOf('bench-live', { symbols, topics }));
-  await waitReady(bed, 'bench-live');
-  await sleep(warmUpMs);
-  const pods = { worker: 'bench-live-0', controller: 'feeds-k2-feed-operator' };
-  const before = { worker: await podUse(bed, pods.worker), controller: await podUse(bed, pods.controller) };
-  await sleep(windowMs);
-  const after = { worker: await podUse(bed, pods.worker), controller: await podUse(bed, pods.controller) };
-  await deleteFeed(bed, 'bench-live');
+  const live = [];
+  for (const delivery of ['ExactlyOnce', 'AtLeastOnce'] as const) live.push(await liveUse(bed, simulator, delivery));
+  const [exactlyOnce, atLeastOnce] = live;
 
   const flatOutMemory = async (pod: string) => megabytes(await podUse(bed, pod));
   const load = await loadRows(bed, simulator, flatOutMemory);
 
-  const percent = (share: number) => `${(share * 100).toFixed(1)} % of a core`;
   return `Pods on the ${bed.cluster} cluster, as the kubelet accounts for them; everything on one machine.
 
 | | |
 |---|---|
 | kubectl apply to first normalized record | ${firstRecord} |
-| worker at ${liveTradesPerSecond} trades/s, CPU | ${percent(cpuShare(before.worker, after.worker))} |
-| worker at ${liveTradesPerSecond} trades/s, working set | ${megabytes(after.worker)} |
-| controller with one feed, CPU | ${percent(cpuShare(before.controller, after.controller))} |
-| controller with one feed, working set | ${megabytes(after.controller)} |
+| ExactlyOnce: worker at ${liveTradesPerSecond} trades/s, CPU | ${exactlyOnce?.worker.cpu} |
+| ExactlyOnce: its working set | ${exactlyOnce?.worker.workingSet} |
+| AtLeastOnce: worker at ${liveTradesPerSecond} trades/s, CPU | ${atLeastOnce?.worker.cpu} |
+| AtLeastOnce: its working set | ${atLeastOnce?.worker.workingSet} |
+| controller with one feed, CPU | ${exactlyOnce?.controller.cpu} |
+| controller with one feed, working set | ${exactlyOnce?.controller.workingSet} |
 ${load.join('\n')}
 ${(await imageSizes(bed)).join('\n')}
 `;
