@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Base, Broker } from '@platformatic/kafka';
 import { backoffDelayMs } from '../../runtime/backoff.ts';
-import { answeredRecordsMax, bufferBytesMax, bufferRecordsMax, recordBytes, Waiters } from './buffer.ts';
+import { answeredRecordsMax, answerMsMax, bufferBytesMax, bufferRecordsMax, recordBytes, Waiters } from './buffer.ts';
 import { createClient, metadataAgeMsMax, requestBytesMax, retryLimits } from './client.ts';
 import { describeCode, describeError } from './failures.ts';
 import type { PartitionQueue } from './partition-queue.ts';
@@ -29,6 +29,8 @@ export class BatchProducer implements Producer {
   readonly #engaged = new Set<PartitionQueue>();
   /** Addresses with a request under way. */
   readonly #busy = new Set<string>();
+  /** Of them, those whose answer takes long. */
+  readonly #late = new Set<string>();
   readonly #closing = new AbortController();
   readonly #refreshTimer: NodeJS.Timeout;
   #writer: Writer | null = null;
@@ -119,10 +121,16 @@ export class BatchProducer implements Producer {
   async #send(address: string, leader: Broker, queues: readonly PartitionQueue[]): Promise<void> {
     this.#busy.add(address);
     for (const queue of queues) this.#engaged.add(queue);
+    const late = setTimeout(() => {
+      this.#late.add(address);
+      this.#wakeIfRoom();
+    }, answerMsMax);
     const answer = await this.#produce(leader, queues).catch((error: Error) => {
       this.#report(describeError(error));
       return null;
     });
+    clearTimeout(late);
+    this.#late.delete(address);
     this.#busy.delete(address);
     for (const queue of queues) {
       if (answer !== null && this.#settle(queue, answer.codeOf(queue))) this.#engaged.delete(queue);
@@ -203,7 +211,8 @@ export class BatchProducer implements Producer {
   }
 
   #isBelow(share: number): boolean {
-    const recordsMax = this.#refreshing === null ? answeredRecordsMax : bufferRecordsMax;
+    const isAnswered = this.#refreshing === null && this.#late.size === 0;
+    const recordsMax = isAnswered ? answeredRecordsMax : bufferRecordsMax;
     return this.#records <= recordsMax * share && this.#bytes <= bufferBytesMax * share;
   }
 

@@ -11,6 +11,12 @@ export const bufferRecordsMax = 100_000;
  */
 export const answeredRecordsMax = 2000;
 
+/**
+ * A broker that takes longer counts as one that does not answer, so that reading goes on into the whole buffer: most
+ * answers come within 50 ms, and an exchange does not wait long for a reader that stands still.
+ */
+export const answerMsMax = 250;
+
 /** A record's share of objects and framing, so that many small records count for what they take. */
 const recordBytesOverhead = 150;
 const headerBytesOverhead = 40;

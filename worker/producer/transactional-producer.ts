@@ -5,7 +5,7 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Base } from '@platformatic/kafka';
 import { type BackoffLimits, backoffDelayMs } from '../../runtime/backoff.ts';
 import type { BatchProducerOptions } from './batch-producer.ts';
-import { answeredRecordsMax, bufferBytesMax, bufferRecordsMax, recordBytes, Waiters } from './buffer.ts';
+import { answeredRecordsMax, answerMsMax, bufferBytesMax, bufferRecordsMax, recordBytes, Waiters } from './buffer.ts';
 import { createClient, retryLimits } from './client.ts';
 import { Coordinator, checkTransactions } from './coordinator.ts';
 import { describeError } from './failures.ts';
@@ -230,7 +230,8 @@ export class TransactionalProducer implements Producer {
     const { records } = this.#cut;
     const all = records.concat(attach());
     if (all.length > 0) {
-      await transactions.commit(all);
+      const late = setTimeout(() => this.#deepen(), answerMsMax);
+      await transactions.commit(all).finally(() => clearTimeout(late));
       onCommitted?.(monotonicMs() - this.#begunMs);
     }
     this.#cut = nothing();
@@ -263,10 +264,15 @@ export class TransactionalProducer implements Producer {
     await sleep(delayMs, undefined, { signal: this.#closing.signal });
   }
 
-  #report(why: string): void {
-    if (this.#closing.signal.aborted) return;
+  /** The whole buffer is there to be used, until a transaction is committed again. */
+  #deepen(): void {
     this.#isAnswered = false;
     if (this.#isBelow(0.5)) this.#room.wake();
+  }
+
+  #report(why: string): void {
+    if (this.#closing.signal.aborted) return;
+    this.#deepen();
     this.#options.onRetry(`cannot write to ${this.#servers}: ${why}`);
   }
 }

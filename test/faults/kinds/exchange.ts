@@ -1,11 +1,14 @@
 // Faults of the exchange and of what it sends, by the simulator.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../cluster/until.ts';
 import type { FrameFault } from '../../simulator/control.ts';
 import { between, type Fault, type FaultContext } from '../fault.ts';
 
 const framesMax = 50;
 const refuseSeconds = { from: 1, to: 8 };
 const delayMs = { from: 200, to: 3000 };
+/** The longest backoff of a worker, twice. */
+const reconnectMsMax = 60_000;
 const noticeMs = { from: 500, to: 5000 };
 /** REST answers this often with a refusal, and says to come back after so many seconds. */
 const refusals = { from: 1, to: 4, retryAfterSeconds: 2 };
@@ -102,9 +105,19 @@ export const exchangeFaults: Fault[] = [
     losesUnproven: true,
     async run({ system, random, hit }) {
       const afterMs = between(noticeMs.from, noticeMs.to, random);
+      const { nowMs } = await system.simulator.state();
       await system.simulator.shutDownConnections({ afterMs });
       hit(`after ${afterMs} ms`);
       await sleep(afterMs);
+      // Trades went on until the end of the old connections, so they do not tell that there are new ones.
+      await until('every exchange to have new connections', reconnectMsMax, async () => {
+        const { connections } = await system.simulator.state();
+        const old = connections.some(({ closed, openedMs }) => closed === null && openedMs <= nowMs);
+        const isNew = ({ exchange }: { exchange: string }) =>
+          connections.some((one) => one.closed === null && one.openedMs > nowMs && one.exchange === exchange);
+        if (old || !system.feeds.every(isNew)) throw new Error('not yet');
+        return true;
+      });
     },
   },
   frames('drop', 'frames-dropped', 'Some frames are never sent.', true),

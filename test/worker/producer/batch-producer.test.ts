@@ -173,6 +173,10 @@ describe('on a cluster', () => {
     let taken = 1;
     while (producer.append(record(Buffer.alloc(10)))) taken++;
     expect(taken).toBe(answeredRecordsMax + 1);
+    // Its answer is late now, and there is room again without one.
+    await producer.room();
+    expect(producer.buffered().records).toBe(taken);
+    expect(producer.append(record(Buffer.alloc(10)))).toBe(true);
   });
 
   test('when it is closed during a request, nothing is reported any more', async () => {

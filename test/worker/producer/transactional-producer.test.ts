@@ -148,6 +148,18 @@ describe('the buffer', () => {
     expect(committed(stub).length).toBe(taken);
   });
 
+  test('has room again once an answer is late', async () => {
+    const stub = await startCluster(1, 1);
+    stub.fate = () => 'answer nothing';
+    const { producer } = start(stub.servers);
+    await producer.claim();
+    let taken = 1;
+    while (producer.append(record('x'))) taken++;
+    await producer.room();
+    expect(producer.buffered().records).toBe(taken);
+    expect(producer.append(record('x'))).toBe(true);
+  });
+
   test('takes nothing before the claim', async () => {
     const { producer } = start(['127.0.0.1:1']);
     expect(producer.append(record('a'))).toBe(true);
