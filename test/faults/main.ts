@@ -10,6 +10,8 @@ import { deleteFeeds, runFaults } from './run.ts';
 import { openSystem } from './start.ts';
 
 async function main(): Promise<number> {
+  const [argument] = process.argv.slice(2);
+  if (argument !== undefined) throw new Error(`${argument}: it takes variables only, as in FAULTS=30 SEED=1`);
   const options = parseOptions(
     process.env,
     faults.map(({ name }) => name),

@@ -16,7 +16,7 @@ import { auditAll, compareAll, type Done, type Verdict } from './verdict.ts';
 import { untilWhole } from './whole.ts';
 
 /** From the API server's answer to feeds that stream, on a machine that does other things, too. */
-const startMsMax = 120_000;
+const startMsMax = 240_000;
 /** After the last trade was made, until the reader has had nothing for `quietMs`. */
 const settleMsMax = 60_000;
 /** Many times what a trade takes from the exchange to the reader. */
