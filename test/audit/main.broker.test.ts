@@ -7,16 +7,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readings } from '../../audit/readings.ts';
 import type { Report } from '../../audit/report.ts';
 import { framingBytes } from '../../worker/trade-encoder.ts';
+import { required } from '../services/required.ts';
 import { startSimulator } from '../simulator/simulator.ts';
 import { type Ran, run } from '../worker/normalize-program.ts';
 import { startWorker } from '../worker/process.ts';
 import { binanceFrame, cursor, normalizedTrade, startMs } from './clean-set.ts';
 
-function required(name: string): string {
-  const value = process.env[name];
-  if (!value) throw new Error(`${name}: is not set; tests of this kind need a real broker and registry`);
-  return value;
-}
 const bootstrapServers = required('K2_TEST_BOOTSTRAP_SERVERS');
 const registryUrl = required('K2_TEST_SCHEMA_REGISTRY_URL');
 

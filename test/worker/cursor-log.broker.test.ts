@@ -4,9 +4,9 @@ import { type Admin, Kafka, logLevel, type Producer, type Transaction } from 'ka
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CursorLog } from '../../worker/cursor-log.ts';
 import { cursorRecord, ownerRecord } from '../../worker/cursor-records.ts';
+import { required } from '../services/required.ts';
 
-const bootstrapServers = process.env.K2_TEST_BOOTSTRAP_SERVERS ?? '';
-if (bootstrapServers === '') throw new Error('K2_TEST_BOOTSTRAP_SERVERS: is not set; these tests need a real broker');
+const bootstrapServers = required('K2_TEST_BOOTSTRAP_SERVERS');
 const kafka = new Kafka({
   clientId: 'cursor-log-test',
   brokers: bootstrapServers.split(','),

@@ -4,9 +4,9 @@ import { type Admin, Kafka, logLevel, type Producer, type Transaction } from 'ka
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readCursors, readRecentTrades } from '../../worker/cursor.ts';
 import { Records } from '../../worker/records.ts';
+import { required } from '../services/required.ts';
 
-const bootstrapServers = process.env.K2_TEST_BOOTSTRAP_SERVERS ?? '';
-if (bootstrapServers === '') throw new Error('K2_TEST_BOOTSTRAP_SERVERS: is not set; these tests need a real broker');
+const bootstrapServers = required('K2_TEST_BOOTSTRAP_SERVERS');
 const kafka = new Kafka({ clientId: 'cursor-test', brokers: bootstrapServers.split(','), logLevel: logLevel.NOTHING });
 const schema = readFileSync(new URL('../../schemas/normalized-trade.avsc', import.meta.url), 'utf8');
 const topic = `cursor-test-${process.pid}-${Date.now()}`;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import avsc from 'avsc';
 import { type Admin, type ITopicConfig, Kafka, logLevel, type Message } from 'kafkajs';
 import { until } from '../cluster/until.ts';
+import { required } from '../services/required.ts';
 
 const schema = readFileSync(new URL('../../schemas/normalized-trade.avsc', import.meta.url), 'utf8');
 const type = avsc.Type.forSchema(JSON.parse(schema));
@@ -30,12 +31,6 @@ export interface FeedTopics {
   /** What consumers of the normalized topic get. */
   trades(): Promise<WrittenTrade[]>;
   remove(): Promise<void>;
-}
-
-export function required(name: string): string {
-  const value = process.env[name];
-  if (!value) throw new Error(`${name}: is not set; tests of this kind need a real broker and registry`);
-  return value;
 }
 
 /** @param name no other test has it */

@@ -5,15 +5,11 @@ import { type Admin, Kafka, logLevel, type Message, Partitioners } from 'kafkajs
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { workerStatusSchema } from '../../api/worker-status.ts';
 import { multiplyDecimals } from '../../worker/decimal.ts';
+import { required } from '../services/required.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { startWorker, type WorkerProcess } from './process.ts';
 import { noRecordings, readFrames, readRecording } from './recordings.ts';
 
-function required(name: string): string {
-  const value = process.env[name];
-  if (!value) throw new Error(`${name}: is not set; tests of this kind need a real broker and registry`);
-  return value;
-}
 const bootstrapServers = required('K2_TEST_BOOTSTRAP_SERVERS');
 const registryUrl = required('K2_TEST_SCHEMA_REGISTRY_URL');
 

@@ -6,9 +6,9 @@ import { partitionHash } from '../../../worker/producer/partition.ts';
 import { codes, PartitionQueue } from '../../../worker/producer/partition-queue.ts';
 import { produce, requestProducerId } from '../../../worker/producer/produce.ts';
 import type { ProducerRecord } from '../../../worker/producer/producer.ts';
+import { required } from '../../services/required.ts';
 
-const bootstrapServers = process.env.K2_TEST_BOOTSTRAP_SERVERS?.split(',');
-if (bootstrapServers === undefined) throw new Error('K2_TEST_BOOTSTRAP_SERVERS: needed, for example 127.0.0.1:19092');
+const bootstrapServers = required('K2_TEST_BOOTSTRAP_SERVERS').split(',');
 
 const kafka = new Kafka({ clientId: 'test', brokers: bootstrapServers, logLevel: logLevel.NOTHING });
 const partitions = 3;

@@ -13,9 +13,9 @@ import {
   type ProducerIdentity,
 } from '../../../worker/producer/transaction-requests.ts';
 import { TransactionalProducer } from '../../../worker/producer/transactional-producer.ts';
+import { required } from '../../services/required.ts';
 
-const bootstrapServers = process.env.K2_TEST_BOOTSTRAP_SERVERS?.split(',');
-if (bootstrapServers === undefined) throw new Error('K2_TEST_BOOTSTRAP_SERVERS: needed, for example 127.0.0.1:19092');
+const bootstrapServers = required('K2_TEST_BOOTSTRAP_SERVERS').split(',');
 const [host = '', port] = (bootstrapServers[0] ?? '').split(':');
 
 const kafka = new Kafka({ clientId: 'test', brokers: bootstrapServers, logLevel: logLevel.NOTHING });
