@@ -6,6 +6,7 @@ import {
   conditionTypes,
   type ExchangeFeed,
   type ExchangeFeedStatus,
+  topicContents,
 } from '../api/exchange-feed.ts';
 import { type Completeness, judgeCompleteness } from './completeness.ts';
 import type { Desired } from './desired.ts';
@@ -151,10 +152,11 @@ function topicsOf({ desired, topics, subjects }: Seen): ExchangeFeedStatus['topi
   const entries = (desired?.topics ?? []).flatMap(({ name }, index) => {
     const partitions = topics?.get(name)?.partitions;
     if (partitions === undefined) return [];
+    const content = topicContents[index] ?? 'Cursors';
     const subject = desired?.subjects[index]?.name;
-    if (subject === undefined) return [{ name, partitions }];
+    if (subject === undefined) return [{ name, content, partitions }];
     const schemaId = subjects?.get(subject);
-    return schemaId === undefined ? [] : [{ name, partitions, subject, schemaId }];
+    return schemaId === undefined ? [] : [{ name, content, partitions, subject, schemaId }];
   });
   return entries.length === 0 ? undefined : entries;
 }

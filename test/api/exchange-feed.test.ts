@@ -4,13 +4,18 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import {
   conditionTypes,
+  deletionPolicies,
   deliveries,
   type ExchangeFeed,
   group,
   kind,
+  passingConditionTypes,
   plural,
+  states,
+  topicContents,
   version,
 } from '../../api/exchange-feed.ts';
+import type { LabelSelector, NodeSelectorTerm, PodAffinity, PodAffinityTerm } from '../../api/scheduling.ts';
 import { exchanges } from '../../worker/exchanges/index.ts';
 
 interface Schema {
@@ -21,7 +26,9 @@ interface Schema {
   required?: string[];
   properties?: Record<string, Schema>;
   items?: Schema;
+  additionalProperties?: Schema;
   maxItems?: number;
+  maxProperties?: number;
   maxLength?: number;
   maximum?: number;
   format?: string;
@@ -50,24 +57,76 @@ type Full<T> = T extends (infer Item)[]
     ? { [Field in keyof T]-?: Full<T[Field]> }
     : T;
 
+const secret = { name: '' };
+const labelSelector: Full<LabelSelector> = {
+  matchLabels: {},
+  matchExpressions: [{ key: '', operator: 'In', values: [''] }],
+};
+const nodeTerm: Full<NodeSelectorTerm> = {
+  matchExpressions: [{ key: '', operator: 'In', values: [''] }],
+  matchFields: [{ key: '', operator: 'In', values: [''] }],
+};
+const podTerm: Full<PodAffinityTerm> = {
+  topologyKey: '',
+  labelSelector,
+  matchLabelKeys: [''],
+  mismatchLabelKeys: [''],
+  namespaces: [''],
+  namespaceSelector: labelSelector,
+};
+const podAffinity: Full<PodAffinity> = {
+  requiredDuringSchedulingIgnoredDuringExecution: [podTerm],
+  preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: podTerm }],
+};
+
 /** One value for every field: the compiler refuses a field too few or too many. */
 const full: Full<Pick<ExchangeFeed, 'spec' | 'status'>> = {
   spec: {
     exchange: '',
     symbols: [''],
+    state: 'Running',
     delivery: 'ExactlyOnce',
     shards: 0,
     standbys: 0,
     endpoint: { webSocketUrl: '', restUrl: '' },
-    kafka: { bootstrapServers: '' },
-    schemaRegistry: { url: '' },
+    kafka: { bootstrapServers: '', authSecretRef: secret, tls: { caSecretRef: secret, certificateSecretRef: secret } },
+    schemaRegistry: { url: '', authSecretRef: secret, tls: { caSecretRef: secret } },
     topics: {
       partitions: 0,
       replicationFactor: 0,
-      raw: { name: '', retention: '' },
-      normalized: { name: '', retention: '' },
+      raw: { name: '', retention: '', config: {} },
+      normalized: { name: '', retention: '', config: {} },
     },
-    worker: { image: '', resources: { limits: { cpu: '', memory: '' }, requests: { cpu: '', memory: '' } } },
+    worker: {
+      image: '',
+      resources: { limits: { cpu: '', memory: '' }, requests: { cpu: '', memory: '' } },
+      nodeSelector: {},
+      tolerations: [{ key: '', operator: 'Equal', value: '', effect: 'NoExecute', tolerationSeconds: 0 }],
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [nodeTerm] },
+          preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: nodeTerm }],
+        },
+        podAffinity,
+        podAntiAffinity: podAffinity,
+      },
+      topologySpreadConstraints: [
+        {
+          maxSkew: 1,
+          topologyKey: '',
+          whenUnsatisfiable: 'DoNotSchedule',
+          labelSelector,
+          matchLabelKeys: [''],
+          minDomains: 1,
+          nodeAffinityPolicy: 'Honor',
+          nodeTaintsPolicy: 'Honor',
+        },
+      ],
+      priorityClassName: '',
+      podAnnotations: {},
+      podLabels: {},
+    },
+    deletionPolicy: 'Retain',
   },
   status: {
     observedGeneration: 0,
@@ -78,9 +137,18 @@ const full: Full<Pick<ExchangeFeed, 'spec' | 'status'>> = {
     workers: '',
     shards: 0,
     selector: '',
-    topics: [{ name: '', partitions: 0, subject: '', schemaId: 0 }],
+    topics: [{ name: '', content: 'Raw', partitions: 0, subject: '', schemaId: 0 }],
     refusedSymbols: [{ symbol: '', message: '' }],
-    live: { tradesPerSecond: 0, lastTradeTime: '', completeness: '', gaps: 0 },
+    live: {
+      tradesPerSecond: 0,
+      lastTradeTime: '',
+      completeness: '',
+      completenessSinceStart: '',
+      gaps: 0,
+      missing: 0,
+      repaired: 0,
+      duplicates: 0,
+    },
   },
 };
 
@@ -113,8 +181,12 @@ describe('the CRD', () => {
     expect(root.properties?.spec?.properties?.exchange?.enum).toEqual(Object.keys(exchanges));
   });
 
-  test('knows exactly the deliveries that controller and workers know', () => {
-    expect(root.properties?.spec?.properties?.delivery?.enum).toEqual([...deliveries]);
+  test('knows exactly the words that controller and workers know', () => {
+    const words = (path: string) => [...spec, ...status].find(([at]) => at === path)?.[1].enum;
+    expect(words('spec.state')).toEqual([...states]);
+    expect(words('spec.delivery')).toEqual([...deliveries]);
+    expect(words('spec.deletionPolicy')).toEqual([...deletionPolicies]);
+    expect(words('status.topics[].content')).toEqual([...topicContents]);
   });
 
   test('is scaled by its shards, with paths that exist', () => {
@@ -128,10 +200,12 @@ describe('the CRD', () => {
     for (const [path, { description }] of [...spec, ...status]) expect(description, path).toMatch(/^[A-Z0-9].*\.$/);
   });
 
-  test('bounds every list, string and number that a user gives', () => {
-    for (const [path, { type, items, maxItems, maxLength, maximum }] of spec) {
-      if (type === 'array')
-        expect([maxItems, items?.maxLength], path).toEqual([expect.any(Number), expect.any(Number)]);
+  test('bounds every list, map, string and number that a user gives', () => {
+    for (const [path, { type, items, additionalProperties, maxItems, maxProperties, maxLength, maximum }] of spec) {
+      const inner = items ?? additionalProperties;
+      if (type === 'array') expect(maxItems, path).toEqual(expect.any(Number));
+      if (additionalProperties) expect(maxProperties, path).toEqual(expect.any(Number));
+      if (inner?.type === 'string') expect(inner.maxLength, path).toEqual(expect.any(Number));
       if (type === 'string') expect(maxLength, path).toEqual(expect.any(Number));
       if (type === 'integer') expect(maximum, path).toEqual(expect.any(Number));
     }
@@ -152,6 +226,7 @@ describe('the CRD', () => {
       spec.filter(([, it]) => it.default !== undefined).map(([at, it]) => [at, it.default]),
     );
     expect(defaults).toEqual({
+      'spec.state': 'Running',
       'spec.delivery': 'ExactlyOnce',
       'spec.shards': 1,
       'spec.standbys': 0,
@@ -162,6 +237,7 @@ describe('the CRD', () => {
       'spec.topics.raw.retention': '168h',
       'spec.topics.normalized': {},
       'spec.topics.normalized.retention': '48h',
+      'spec.deletionPolicy': 'Retain',
     });
   });
 
@@ -169,7 +245,7 @@ describe('the CRD', () => {
     const paths: string[] = served.additionalPrinterColumns.map(({ jsonPath }: { jsonPath: string }) => jsonPath);
     const named = paths.flatMap((path) => /@\.type=="(\w+)"/.exec(path)?.[1] ?? []);
     expect(named.length).toBeGreaterThan(0);
-    expect(conditionTypes).toEqual(expect.arrayContaining(named));
+    expect([...conditionTypes, ...passingConditionTypes]).toEqual(expect.arrayContaining(named));
   });
 });
 
@@ -185,5 +261,5 @@ test('the reference lists exactly the fields there are, with default and descrip
       '| |',
     );
   });
-  expect(rows).toEqual(wanted);
+  expect(rows.toSorted()).toEqual(wanted.toSorted());
 });

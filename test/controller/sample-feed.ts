@@ -34,10 +34,12 @@ export const proven: ContinuityStatus = {
 const spec: ExchangeFeedSpec = {
   exchange: 'binance',
   symbols: ['BTCUSDT', 'ETHUSDT'],
+  state: 'Running',
   delivery: 'ExactlyOnce',
   shards: 1,
   standbys: 0,
   topics: { partitions: 3, replicationFactor: 1, raw: { retention: '168h' }, normalized: { retention: '48h' } },
+  deletionPolicy: 'Retain',
 };
 
 export function sampleFeed(changes: Partial<ExchangeFeedSpec> = {}): ExchangeFeed {

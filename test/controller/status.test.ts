@@ -65,18 +65,20 @@ group('the status', () => {
       topics: [
         {
           name: 'market.crypto.trades.binance.raw',
+          content: 'Raw',
           partitions: 3,
           subject: 'market.crypto.trades.binance.raw-value',
           schemaId: 1,
         },
         {
           name: 'market.crypto.trades.binance',
+          content: 'Normalized',
           partitions: 3,
           subject: 'market.crypto.trades.binance-value',
           schemaId: 2,
         },
-        { name: 'market.crypto.trades.binance.raw.dlq', partitions: 3 },
-        { name: 'market.crypto.cursors.binance', partitions: 1 },
+        { name: 'market.crypto.trades.binance.raw.dlq', content: 'DeadLetters', partitions: 3 },
+        { name: 'market.crypto.cursors.binance', content: 'Cursors', partitions: 1 },
       ],
       live: { tradesPerSecond: 168, lastTradeTime: '2026-01-01T00:00:00Z', completeness: '100%', gaps: 0 },
     });
