@@ -15,6 +15,11 @@ export function loadKubeConfig(): KubeConfig {
   return kubeConfig;
 }
 
+/** In a pod its own namespace; otherwise that of the current context, or `default`, as kubectl has it. */
+export function namespaceOf(kubeConfig: KubeConfig): string {
+  return kubeConfig.getContextObject(kubeConfig.getCurrentContext())?.namespace?.trim() || 'default';
+}
+
 export interface Connection {
   origin: string;
   /** What every path begins with; empty unless the API server sits behind a path of a gateway. */

@@ -19,6 +19,15 @@ interface List<T> {
   items: (Omit<T, 'apiVersion' | 'kind'> & Partial<KubeObject>)[];
 }
 
+/**
+ * Asks for name, labels and version of each object, and nothing else of it: what is in a Secret then never leaves the
+ * API server. https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+ */
+export const metadataOnly = {
+  list: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=1',
+  watch: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=1',
+} as const;
+
 // As client-go.
 const pageObjects = 500;
 // A million objects, more than one etcd holds: only a server that sends the same page again and again gets there.
@@ -33,12 +42,13 @@ export async function listAll<T extends KubeObject>(
   path: string,
   query: Query,
   signal: AbortSignal,
+  accept?: string,
 ): Promise<Collection<T>> {
   try {
-    return await listPages(transport, path, { ...query, limit: pageObjects }, signal);
+    return await listPages(transport, path, { ...query, limit: pageObjects }, signal, accept);
   } catch (error) {
     if (!isGone(error)) throw error;
-    return listPages(transport, path, query, signal);
+    return listPages(transport, path, query, signal, accept);
   }
 }
 
@@ -47,11 +57,13 @@ async function listPages<T extends KubeObject>(
   path: string,
   query: Query,
   signal: AbortSignal,
+  accept?: string,
 ): Promise<Collection<T>> {
   const objects = new Map<string, T>();
   let next: string | undefined;
   for (let pages = 0; pages < pagesMax; pages++) {
-    const page = await transport.request<List<T>>('GET', path, { query: { ...query, continue: next }, signal });
+    const options = { query: { ...query, continue: next }, signal, ...(accept && { accept }) };
+    const page = await transport.request<List<T>>('GET', path, options);
     const type = { apiVersion: page.apiVersion, kind: page.kind.replace(/List$/, '') };
     for (const item of page.items) {
       const object = { ...type, ...item } as unknown as T;

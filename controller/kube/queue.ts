@@ -1,6 +1,7 @@
 // A work queue of keys: a key waits at most once, and is never handed out again before the worker that has it is done.
 // The rules are client-go's: https://pkg.go.dev/k8s.io/client-go/util/workqueue
 import { type BackoffLimits, backoffDelayMs } from '../../runtime/backoff.ts';
+import { type BucketLimits, createBucket } from './bucket.ts';
 import type { Clock } from './clock.ts';
 import type { KubeMetrics } from './metrics.ts';
 
@@ -9,6 +10,9 @@ import type { KubeMetrics } from './metrics.ts';
  * and nobody wants to wait longer than minutes until a recovery is noticed.
  */
 const retryLimits: BackoffLimits = { delayMsBase: 2_000, delayMsMax: 300_000 };
+
+// As client-go: of a thousand keys that fail at once, 10 a second come back.
+const overallLimits: BucketLimits = { perSecond: 10, burst: 100 };
 
 // Coming back too early is harmless and Node's timers end at 24.8 days, so a day is as good as any longer wait.
 const addAfterMsMax = 86_400_000;
@@ -25,7 +29,7 @@ export interface WorkQueue {
   get(signal: AbortSignal): Promise<string | null>;
   /** The worker is done with the key, however it went. */
   done(key: string): void;
-  /** Adds the key after its own backoff. Returns the wait in milliseconds. */
+  /** Adds the key after its own backoff, or later when too many keys fail together. Returns the wait in milliseconds. */
   retry(key: string): number;
   /** Forgets the key's failures: its next `retry` waits the shortest time again. */
   forget(key: string): void;
@@ -39,21 +43,25 @@ export interface WorkQueueOptions {
   clock: Clock;
   /** A number in [0, 1). */
   random: () => number;
-  metrics?: Pick<KubeMetrics, 'queueDepth' | 'queueAdds' | 'queueRetries'>;
+  metrics?: KubeMetrics;
 }
 
 export function createQueue({ name, clock, random, metrics }: WorkQueueOptions): WorkQueue {
   // Every collection here holds a key at most once, so the number of known objects bounds them all.
-  const waiting = new Set<string>();
-  const processing = new Set<string>();
+  /** Since when, as in the next two. */
+  const waiting = new Map<string, number>();
+  const processing = new Map<string, number>();
   /** Added again while a worker has them. */
-  const dirty = new Set<string>();
+  const dirty = new Map<string, number>();
   const delayed = new Map<string, { dueMs: number; cancel: () => void }>();
   const failures = new Map<string, number>();
   const idleWorkers = new Set<(key: string) => void>();
+  const overall = createBucket(overallLimits, clock.nowMs);
+  const secondsSince = (startMs: number) => (clock.nowMs() - startMs) / 1_000;
+  metrics?.observeWork(name, () => [...processing.values()].map(secondsSince));
 
-  function wait(key: string): void {
-    waiting.add(key);
+  function wait(key: string, addedMs: number): void {
+    waiting.set(key, addedMs);
     const [worker] = idleWorkers;
     if (worker) {
       idleWorkers.delete(worker);
@@ -63,8 +71,9 @@ export function createQueue({ name, clock, random, metrics }: WorkQueueOptions):
   }
 
   function take(key: string): string {
+    metrics?.queueSeconds.observe({ name }, secondsSince(waiting.get(key) ?? clock.nowMs()));
     waiting.delete(key);
-    processing.add(key);
+    processing.set(key, clock.nowMs());
     metrics?.queueDepth.set({ name }, waiting.size);
     return key;
   }
@@ -72,8 +81,8 @@ export function createQueue({ name, clock, random, metrics }: WorkQueueOptions):
   function add(key: string): void {
     if (waiting.has(key) || dirty.has(key)) return;
     metrics?.queueAdds.inc({ name });
-    if (processing.has(key)) dirty.add(key);
-    else wait(key);
+    if (processing.has(key)) dirty.set(key, clock.nowMs());
+    else wait(key, clock.nowMs());
   }
 
   function addAfter(key: string, delayMs: number): void {
@@ -95,7 +104,7 @@ export function createQueue({ name, clock, random, metrics }: WorkQueueOptions):
     addAfter,
     get(signal) {
       if (signal.aborted) return Promise.resolve(null);
-      const [key] = waiting;
+      const [key] = waiting.keys();
       if (key !== undefined) return Promise.resolve(take(key));
       return new Promise((resolve) => {
         const finish = (found: string | null) => {
@@ -111,14 +120,18 @@ export function createQueue({ name, clock, random, metrics }: WorkQueueOptions):
       });
     },
     done(key) {
+      const startMs = processing.get(key);
+      if (startMs !== undefined) metrics?.workSeconds.observe({ name }, secondsSince(startMs));
       processing.delete(key);
-      if (dirty.delete(key)) wait(key);
+      const addedMs = dirty.get(key);
+      dirty.delete(key);
+      if (addedMs !== undefined) wait(key, addedMs);
     },
     retry(key) {
       const count = (failures.get(key) ?? 0) + 1;
       failures.set(key, count);
       metrics?.queueRetries.inc({ name });
-      const delayMs = backoffDelayMs(count, retryLimits, random());
+      const delayMs = Math.max(overall.reserve(), backoffDelayMs(count, retryLimits, random()));
       addAfter(key, delayMs);
       return delayMs;
     },

@@ -4,7 +4,7 @@ import { type BackoffLimits, backoffDelayMs } from '../../runtime/backoff.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { type Clock, sleep } from './clock.ts';
 import { isGone, KubeError } from './errors.ts';
-import { listAll } from './list.ts';
+import { listAll, metadataOnly } from './list.ts';
 import type { KubeMetrics } from './metrics.ts';
 import { type KubeObject, keyOf } from './object.ts';
 import type { Transport } from './transport.ts';
@@ -17,6 +17,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   path: string;
   labelSelector?: string;
   fieldSelector?: string;
+  /** Of each object only apiVersion, kind (both of the metadata itself) and metadata are asked for. */
+  isMetadataOnly?: boolean;
   /**
    * Called after the copy has changed: `previous` is null for a new object, `current` is null for a deleted one.
    * What was missed while disconnected comes as one change; `previous` and `current` of different uid are two objects
@@ -57,6 +59,7 @@ const watchSecondsMax = 600;
 export function createReflector<T extends KubeObject>(options: ReflectorOptions<T>): Reflector<T> {
   const { name, transport, path, onChange, clock, random, log, metrics, idleMsMax = watchIdleMsMax } = options;
   const selectors = { labelSelector: options.labelSelector, fieldSelector: options.fieldSelector };
+  const accept = options.isMetadataOnly ? metadataOnly : null;
   const objects = new Map<string, T>();
   /** Where in the collection's history the copy is; null: nowhere, list again. */
   let resourceVersion: string | null = null;
@@ -80,7 +83,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   }
 
   async function relist(signal: AbortSignal): Promise<string> {
-    const listed = await listAll<T>(transport, path, selectors, signal);
+    const listed = await listAll<T>(transport, path, selectors, signal, accept?.list);
     for (const [key, object] of listed.objects) set(key, object);
     for (const key of objects.keys()) if (!listed.objects.has(key)) set(key, null);
     metrics?.lists.inc({ name });
@@ -97,7 +100,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     const query = { ...selectors, resourceVersion: from, allowWatchBookmarks: true, timeoutSeconds };
     let events = 0;
     try {
-      for await (const { type, object } of transport.watch<T>(path, query, { signal, idleMsMax })) {
+      for await (const { type, object } of transport.watch<T>(path, query, { signal, idleMsMax, ...(accept && { accept: accept.watch }) })) {
         events++;
         resourceVersion = object.metadata.resourceVersion ?? null;
         if (type !== 'BOOKMARK') set(keyOf(object), type === 'DELETED' ? null : object);

@@ -18,6 +18,8 @@ export interface RequestOptions {
   body?: unknown;
   /** `application/json` when absent. */
   contentType?: string;
+  /** Another form of the answer; `application/json` when absent. */
+  accept?: string;
   /** One try, from connecting to the last byte; 30 s when absent. */
   timeoutMs?: number;
   signal?: AbortSignal;
@@ -32,6 +34,8 @@ export interface WatchOptions {
   signal: AbortSignal;
   /** The watch has failed when nothing comes for that long. */
   idleMsMax: number;
+  /** As in RequestOptions. */
+  accept?: string;
 }
 
 export interface Transport {
@@ -57,7 +61,7 @@ export interface Transport {
 export interface TransportOptions {
   /** `name/version`, as the audit log shows it. */
   userAgent: string;
-  metrics?: Pick<KubeMetrics, 'requests'>;
+  metrics?: Pick<KubeMetrics, 'requests' | 'requestSeconds'>;
   clock?: Clock;
   /** A number in [0, 1). */
   random?: () => number;
@@ -78,8 +82,11 @@ export function createTransport(kubeConfig: KubeConfig, options: TransportOption
   const connections = createConnections(kubeConfig, clock);
 
   async function send(call: Call, pool: Dispatcher, connection: Connection): Promise<Dispatcher.ResponseData> {
-    const { method, path, query, body, contentType = 'application/json', signal, silenceMsMax } = call;
-    const headers = { ...connection.headers, accept: 'application/json', 'user-agent': userAgent };
+    const { method, path, query, body, signal, silenceMsMax } = call;
+    const { contentType = 'application/json', accept = 'application/json' } = call;
+    const headers = { ...connection.headers, accept, 'user-agent': userAgent };
+    const { host } = new URL(connection.origin);
+    const startMs = clock.nowMs();
     try {
       const response = await pool.request({
         origin: connection.origin,
@@ -91,11 +98,13 @@ export function createTransport(kubeConfig: KubeConfig, options: TransportOption
         headersTimeout: silenceMsMax,
         bodyTimeout: silenceMsMax,
       });
-      metrics?.requests.inc({ code: String(response.statusCode), method });
+      metrics?.requests.inc({ code: String(response.statusCode), method, host });
       return response;
     } catch (error) {
-      metrics?.requests.inc({ code: '<error>', method });
+      metrics?.requests.inc({ code: '<error>', method, host });
       throw error;
+    } finally {
+      metrics?.requestSeconds.observe({ verb: method, host }, (clock.nowMs() - startMs) / 1_000);
     }
   }
 
@@ -145,8 +154,9 @@ export function createTransport(kubeConfig: KubeConfig, options: TransportOption
     }
   }
 
-  async function* watch<T>(path: string, query: Query, { signal, idleMsMax }: WatchOptions) {
-    const call: Call = { method: 'GET', path, query: { ...query, watch: true }, signal, silenceMsMax: idleMsMax };
+  async function* watch<T>(path: string, query: Query, { idleMsMax, ...rest }: WatchOptions) {
+    const call: Call = { method: 'GET', path, query: { ...query, watch: true }, silenceMsMax: idleMsMax, ...rest };
+    const { signal } = rest;
     try {
       signal.throwIfAborted();
       const body = await bodyOf(call, 'watches');

@@ -21,21 +21,26 @@ export interface WorkersOptions {
   /** `signal` is aborted at shutdown: whatever takes long should end then. */
   reconcile: (key: string, signal: AbortSignal) => Promise<Outcome>;
   log: Pick<Logger, 'debug' | 'warn' | 'error'>;
-  metrics?: Pick<KubeMetrics, 'reconciles'>;
+  metrics?: KubeMetrics;
 }
 
 /** Resolves when `signal` is aborted and no key is worked on any more. Never rejects. */
 export async function runWorkers(options: WorkersOptions, signal: AbortSignal): Promise<void> {
+  const { controller, concurrency, metrics } = options;
+  metrics?.workersMax.set({ controller }, concurrency);
+  metrics?.activeWorkers.set({ controller }, 0);
   const worker = async () => {
     for (let key = await options.queue.get(signal); key !== null; key = await options.queue.get(signal)) {
       await reconcileOne(options, key, signal);
     }
   };
-  await Promise.all(Array.from({ length: options.concurrency }, worker));
+  await Promise.all(Array.from({ length: concurrency }, worker));
 }
 
 async function reconcileOne(options: WorkersOptions, key: string, signal: AbortSignal): Promise<void> {
   const { controller, queue, log, metrics } = options;
+  metrics?.activeWorkers.inc({ controller });
+  const observe = metrics?.reconcileSeconds.startTimer({ controller });
   try {
     const outcome = await options.reconcile(key, signal);
     // Forget first: a key that works again must not keep the backoff of its past.
@@ -47,6 +52,7 @@ async function reconcileOne(options: WorkersOptions, key: string, signal: AbortS
     if (signal.aborted) return;
     if (error instanceof TerminalError) {
       queue.forget(key);
+      metrics?.terminalErrors.inc({ controller });
       log.error({ controller, key, error }, 'reconcile failed, and trying again cannot help');
     } else if (isConflict(error)) {
       // Somebody else wrote first: normal life, and the next try reads the newer object.
@@ -55,7 +61,10 @@ async function reconcileOne(options: WorkersOptions, key: string, signal: AbortS
       log.warn({ controller, key, error, retryAfterMs: queue.retry(key) }, 'reconcile failed');
     }
     metrics?.reconciles.inc({ controller, result: isConflict(error) ? 'requeue' : 'error' });
+    if (!isConflict(error)) metrics?.reconcileErrors.inc({ controller });
   } finally {
+    observe?.();
+    metrics?.activeWorkers.dec({ controller });
     queue.done(key);
   }
 }

@@ -1,7 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { namespaceOf } from '../../../controller/kube/connection.ts';
 import { TransportError } from '../../../controller/kube/errors.ts';
 import { selfSigned } from './certificate.ts';
 import { createFakeClock } from './fake-clock.ts';
@@ -9,12 +11,25 @@ import { type StubApiServer, startStub, status, transportTo } from './stub-api-s
 
 const path = '/api/v1/namespaces/shop/configmaps';
 
+describe('the namespace of a kubeconfig', () => {
+  test.each([
+    ['that of the current context', { namespace: 'k2-system\n' }, 'k2-system'],
+    ['default where the context names none', {}, 'default'],
+  ])('is %s', (_, context, namespace) => {
+    const kubeConfig = new KubeConfig();
+    kubeConfig.loadFromOptions({
+      clusters: [],
+      users: [],
+      contexts: [{ name: 'here', cluster: 'c', user: 'u', ...context }],
+      currentContext: 'here',
+    });
+    expect(namespaceOf(kubeConfig)).toBe(namespace);
+  });
+});
+
 describe('credentials', () => {
   async function withTokenFile(stub: StubApiServer, token: string): Promise<(token: string) => Promise<void>> {
-    const folder = await mkdtemp(join(tmpdir(), 'kube-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    const tokenFile = join(folder, 'token');
-    await writeFile(tokenFile, token);
+    const tokenFile = await fileWith(token);
     const authProvider = { name: 'tokenFile', config: { tokenFile } };
     stub.kubeConfig.loadFromClusterAndUser(
       { name: 'stub', server: stub.url, skipTLSVerify: false },
@@ -88,6 +103,14 @@ describe('credentials', () => {
   });
 });
 
+async function fileWith(text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'kube-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'file');
+  await writeFile(path, text);
+  return path;
+}
+
 describe('over TLS', () => {
   const server = selfSigned();
   const base64 = (pem: string) => Buffer.from(pem).toString('base64');
@@ -117,11 +140,24 @@ describe('over TLS', () => {
     expect(stub.calls).toHaveLength(0);
   });
 
+  test('a server with a certificate of a new CA is trusted once the CA file has it', async () => {
+    const caFile = await fileWith(server.cert);
+    const stub = await startStub((call) => call.json(200, { ok: true }), server);
+    const cluster = { name: 'stub', server: stub.url, skipTLSVerify: false, caFile };
+    stub.kubeConfig.loadFromClusterAndUser(cluster, { name: 'tester' });
+    const clock = createFakeClock();
+    const transport = transportTo(stub, { clock });
+    await transport.request('GET', path);
+    const renewed = selfSigned();
+    stub.rotate(renewed);
+    await expect(transport.request('PUT', path)).rejects.toThrow(/self-signed|signature/);
+    await writeFile(caFile, renewed.cert);
+    clock.advance(10_000);
+    expect(await transport.request('PUT', path)).toEqual({ ok: true });
+  });
+
   test('new connections are made when the CA file changes, and only then', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'kube-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    const caFile = join(folder, 'ca.crt');
-    await writeFile(caFile, server.cert);
+    const caFile = await fileWith(server.cert);
     const stub = await startStub((call) => (call.watch ? call.send('\n') : call.json(200, {})), server);
     stub.kubeConfig.loadFromClusterAndUser(
       { name: 'stub', server: stub.url, skipTLSVerify: false, caFile },

@@ -100,15 +100,45 @@ describe('a work queue', () => {
     expect(queue.retry('a')).toBe(waits[0]);
   });
 
-  test('tells depth, adds and retries', async () => {
-    const { registry, queue } = setUp();
-    for (const key of ['a', 'b', 'b']) queue.add(key);
+  test('brings back of many keys that fail together a hundred soon, and then ten a second', () => {
+    const { clock, queue } = setUp();
+    const waits = Array.from({ length: 300 }, (_, i) => queue.retry(`key-${i}`));
+    expect(waits.slice(0, 110)).toEqual(Array.from({ length: 110 }, () => 1_000));
+    expect(waits.slice(110, 113)).toEqual([1_100, 1_200, 1_300]);
+    clock.advance(20_000);
+    expect(queue.length).toBe(300);
+  });
+
+  test('tells depth, adds and retries, how long keys waited, and how long they have been worked on', async () => {
+    const { clock, registry, queue } = setUp();
+    for (const key of ['a', 'b', 'b', 'c']) queue.add(key);
+    clock.advance(2_000);
+    await queue.get(forever);
     await queue.get(forever);
     queue.retry('a');
+    clock.advance(500);
+    queue.done('a');
+    clock.advance(400);
     const text = await registry.metrics();
     expect(text).toContain('workqueue_depth{name="feeds"} 1');
-    expect(text).toContain('workqueue_adds_total{name="feeds"} 2');
+    expect(text).toContain('workqueue_adds_total{name="feeds"} 3');
     expect(text).toContain('workqueue_retries_total{name="feeds"} 1');
+    expect(text).toContain('workqueue_queue_duration_seconds_sum{name="feeds"} 4');
+    expect(text).toContain('workqueue_queue_duration_seconds_count{name="feeds"} 2');
+    expect(text).toContain('workqueue_work_duration_seconds_sum{name="feeds"} 0.5');
+    expect(text).toContain('workqueue_unfinished_work_seconds{name="feeds"} 0.9');
+    expect(text).toContain('workqueue_longest_running_processor_seconds{name="feeds"} 0.9');
+  });
+
+  test('counts the wait of a key that was added while it was worked on from when it was added', async () => {
+    const { clock, registry, queue } = setUp();
+    queue.add('a');
+    await queue.get(forever);
+    queue.add('a');
+    clock.advance(3_000);
+    queue.done('a');
+    await queue.get(forever);
+    expect(await registry.metrics()).toContain('workqueue_queue_duration_seconds_sum{name="feeds"} 3');
   });
 });
 

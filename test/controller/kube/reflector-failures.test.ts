@@ -50,6 +50,18 @@ describe('a reflector goes on', () => {
     expect((await stub.call(2)).watch).toBe(true);
   });
 
+  test('with a list after the time that a refusal of the first one asks for', async () => {
+    const { stub, reflector, passPause } = await startReflector({
+      lists: [
+        (call) => call.json(429, status(429, 'TooManyRequests', 'busy'), { 'retry-after': '20' }),
+        (call) => call.json(200, configMapList('10', [configMap('a', '5')])),
+      ],
+    });
+    expect(await passPause()).toBe(20_000);
+    await reflector.synced;
+    expect(stub.calls).toHaveLength(2);
+  });
+
   test('after a silence longer than any bookmark takes', async () => {
     const { stub, passPause } = await startReflector({ idleMsMax: 50 });
     await stub.call(1);

@@ -1,6 +1,6 @@
 // An API server whose every answer the test decides, down to the bytes and the state of the socket.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer, type ServerOptions } from 'node:https';
+import { createServer as createTlsServer, type ServerOptions, Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { KubeConfig } from '@kubernetes/client-node';
 import { onTestFinished } from 'vitest';
@@ -14,6 +14,8 @@ export interface Call {
   headers: IncomingMessage['headers'];
   body: string;
   watch: boolean;
+  /** Tells its connection from others. */
+  remotePort: number;
   json(status: number, body: unknown, headers?: Record<string, string>): void;
   text(status: number, body: string): void;
   /** Answers 200, sends the bytes, and leaves the answer open. */
@@ -38,6 +40,8 @@ export interface StubApiServer {
   idle(): Promise<void>;
   /** The call number `index`, counted from 0, as soon as it has come. */
   call(index: number): Promise<Call>;
+  /** Shows another certificate from now on, and closes the connections made with the old one. */
+  rotate(tls: ServerOptions): void;
   close(): Promise<void>;
 }
 
@@ -90,6 +94,10 @@ export async function startStub(
       await until(() => stub.calls.length > index);
       return stub.calls[index] as Call;
     },
+    rotate(renewed) {
+      if (server instanceof TlsServer) server.setSecureContext(renewed);
+      server.closeAllConnections();
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -128,6 +136,7 @@ async function callOf(request: IncomingMessage, response: ServerResponse): Promi
     headers: request.headers,
     body,
     watch: searchParams.get('watch') === 'true',
+    remotePort: request.socket.remotePort ?? 0,
     json: (status, answer, headers = {}) =>
       void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(answer)),
     text: (status, answer) => void response.writeHead(status, { 'content-type': 'text/html' }).end(answer),

@@ -84,13 +84,15 @@ describe('a request', () => {
     expect(isConflict(error)).toBe(false);
   });
 
-  test('counts every try by code and method', async () => {
+  test('counts every try by code and method, and measures it', async () => {
     const stub = await startStub((call, index) => (index === 0 ? call.reset() : call.json(200, {})));
     const registry = new Registry();
     await transportTo(stub, { metrics: createKubeMetrics(registry) }).request('GET', path);
     const text = await registry.metrics();
-    expect(text).toContain('rest_client_requests_total{code="<error>",method="GET"} 1');
-    expect(text).toContain('rest_client_requests_total{code="200",method="GET"} 1');
+    const { host } = new URL(stub.url);
+    expect(text).toContain(`rest_client_requests_total{code="<error>",method="GET",host="${host}"} 1`);
+    expect(text).toContain(`rest_client_requests_total{code="200",method="GET",host="${host}"} 1`);
+    expect(text).toContain(`rest_client_request_duration_seconds_count{verb="GET",host="${host}"} 2`);
   });
 });
 
@@ -156,6 +158,24 @@ describe('a request that fails', () => {
     await expect(second).rejects.toThrow('no complete answer in 7000 ms');
     await stub.idle();
     expect(clock.timers()).toEqual([]);
+  });
+
+  test('because its connection is dead without a word is sent again over another, if it is a GET', async () => {
+    const deadPorts = new Set<unknown>();
+    const stub = await startStub((call, index) => {
+      if (index === 0) deadPorts.add(call.remotePort);
+      // From the second request on, the first connection swallows whatever is sent.
+      if (index === 0 || !deadPorts.has(call.remotePort)) call.json(200, { index });
+    });
+    const clock = createFakeClock();
+    const transport = transportTo(stub, { clock });
+    await transport.request('GET', path);
+    const answer = transport.request('GET', path, { timeoutMs: 7_000 });
+    await stub.call(1);
+    clock.advance(7_000);
+    clock.advance(await clock.timer(1_000));
+    expect(await answer).toEqual({ index: 2 });
+    expect(stub.connections).toBe(2);
   });
 
   test('by truncated JSON is a failure of the transport', async () => {

@@ -71,7 +71,7 @@ test('a key that asks to come back does so after that time, with its failures fo
 
 test('a key that fails comes back later and later, and each failure is a warning with its key', async () => {
   const { reconcile } = outcomes(new Error('one'), new Error('two'));
-  const { queue, clock, end, lines } = setUp(reconcile);
+  const { queue, clock, end, lines, registry } = setUp(reconcile);
   queue.add('shop/a');
   await settled();
   expect(clock.timers()).toEqual([1_000]);
@@ -83,6 +83,7 @@ test('a key that fails comes back later and later, and each failure is a warning
     { level: 40, key: 'shop/a', retryAfterMs: 2_000 },
   ]);
   await end();
+  expect(await registry.metrics()).toContain('controller_runtime_reconcile_errors_total{controller="feed"} 2');
 });
 
 test('a key that fails for good does not come back by itself', async () => {
@@ -96,7 +97,9 @@ test('a key that fails for good does not come back by itself', async () => {
   await settled();
   expect(taken).toHaveLength(2);
   await end();
-  expect(await registry.metrics()).toContain('{controller="feed",result="error"} 1');
+  const text = await registry.metrics();
+  expect(text).toContain('{controller="feed",result="error"} 1');
+  expect(text).toContain('controller_runtime_terminal_reconcile_errors_total{controller="feed"} 1');
 });
 
 test('a conflict comes back soon, and nobody is warned', async () => {
@@ -107,12 +110,14 @@ test('a conflict comes back soon, and nobody is warned', async () => {
   expect(clock.timers()).toEqual([1_000]);
   expect(lines).toMatchObject([{ level: 20, key: 'a' }]);
   await end();
-  expect(await registry.metrics()).toContain('{controller="feed",result="requeue"} 1');
+  const text = await registry.metrics();
+  expect(text).toContain('{controller="feed",result="requeue"} 1');
+  expect(text).not.toContain('controller_runtime_reconcile_errors_total{');
 });
 
 test('no more keys are worked on at once than the concurrency, and none twice', async () => {
   const finish: (() => void)[] = [];
-  const { queue, end } = setUp(async () => {
+  const { queue, end, registry } = setUp(async () => {
     await new Promise<void>((resolve) => finish.push(resolve));
     return 'done';
   }, 3);
@@ -120,6 +125,7 @@ test('no more keys are worked on at once than the concurrency, and none twice', 
   queue.add('a');
   await settled();
   expect(finish).toHaveLength(3);
+  expect(await registry.metrics()).toContain('controller_runtime_active_workers{controller="feed"} 3');
   queue.add('a');
   await settled();
   expect(finish).toHaveLength(3);
@@ -129,6 +135,10 @@ test('no more keys are worked on at once than the concurrency, and none twice', 
   }
   expect(finish).toHaveLength(6);
   await end();
+  const text = await registry.metrics();
+  expect(text).toContain('controller_runtime_active_workers{controller="feed"} 0');
+  expect(text).toContain('controller_runtime_max_concurrent_reconciles{controller="feed"} 3');
+  expect(text).toContain('controller_runtime_reconcile_time_seconds_count{controller="feed"} 6');
 });
 
 test('after the signal, what is under way is waited for, nothing new begins, and its abort is no failure', async () => {
