@@ -1,7 +1,8 @@
-// Seven suites. `unit` and `slow` need no root and no services, but `slow` takes minutes: it waits as exchanges make
-// one wait, and reads every recording twice. `broker` needs a broker and a registry; `e2e` needs a bed (cluster,
-// broker, registry, images), and `kind` a bed that is a kind cluster. test/run.ts brings each up. `broker-faults` needs
-// Java and Maven, and starts the brokers that it breaks; `broker-faults-long` adds what takes minutes, for by hand.
+// Eight suites. `unit` and `slow` need no root and no services, but `slow` takes minutes: it waits as exchanges make
+// one wait, and reads every recording twice. `api` needs Go: it starts API servers of its own, and breaks them.
+// `broker` needs a broker and a registry; `e2e` needs a bed (cluster, broker, registry, images), and `kind` a bed that
+// is a kind cluster. test/run.ts brings each up. `broker-faults` needs Java and Maven, and starts the brokers that it
+// breaks; `broker-faults-long` adds what takes minutes, for by hand.
 import { defineConfig } from 'vitest/config';
 
 // Real parts are shared by a suite's files, so these run one after the other.
@@ -20,12 +21,14 @@ export default defineConfig({
           hookTimeout: 30_000,
           include: ['test/**/*.test.ts'],
           exclude: [
-            ...['**/*.broker.test.ts', '**/*.slow.test.ts', 'test/e2e/**', 'test/broker-faults/*.test.ts'],
+            ...['**/*.broker.test.ts', '**/*.slow.test.ts', '**/*.api.test.ts'],
+            ...['test/e2e/**', 'test/broker-faults/*.test.ts'],
             '**/node_modules/**',
           ],
         },
       },
       { test: { name: 'slow', include: ['test/**/*.slow.test.ts'], testTimeout: 120_000, hookTimeout: 30_000 } },
+      { test: { name: 'api', include: ['test/**/*.api.test.ts'], ...real } },
       { test: { name: 'broker', include: ['test/**/*.broker.test.ts'], ...real } },
       {
         test: {

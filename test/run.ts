@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { provide } from './cluster/artifact.ts';
-import { helm } from './cluster/artifacts.ts';
+import { helm, kube } from './cluster/artifacts.ts';
 import * as bed from './cluster/bed.ts';
 import { type Cluster, chooseCluster } from './cluster/cluster.ts';
 import { inspectMachine, isOnPath } from './cluster/machine.ts';
@@ -98,6 +98,15 @@ async function brokerFaults(): Promise<void> {
   await (why === null ? suite('broker-faults') : skip('suite broker-faults', why));
 }
 
+/** It starts API servers of its own, as plain processes, and needs no bed. */
+async function apiSuite(): Promise<void> {
+  const missing = ['go', 'openssl', 'setpriv'].filter((program) => !isOnPath(program));
+  if (missing.length > 0)
+    return skip('suite api', `${missing.join(', ')} not on PATH: they make and run an API server`);
+  await provide(store, await kube());
+  await suite('api');
+}
+
 /** Broker and registry need a JVM only, so they are tested where no cluster can be. */
 async function brokerSuite(why: string): Promise<void> {
   skip('suites e2e and kind', why);
@@ -143,6 +152,7 @@ const hasGo = isOnPath('go');
 if (!hasGo) skip('chart tests that need helm', 'Go is not on PATH, and helm is built with it');
 await suite('unit', hasGo ? { K2_TEST_HELM: join(await provide(store, await helm()), 'helm') } : {});
 await suite('slow');
+await apiSuite();
 await brokerFaults();
 const choice = chooseCluster(process.env.K2_CLUSTER, await inspectMachine());
 if (!hasGo) await brokerSuite('Go 1.26 or newer is not on PATH: Kubernetes is built with it');

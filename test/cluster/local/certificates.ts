@@ -42,8 +42,11 @@ const certificates: Certificate[] = [
   { file: 'dns', subject: '/O=system:masters/CN=coredns', usage: 'clientAuth' },
 ];
 
-/** Makes the folder with all of them, unless it is there already; it is never there half made. */
-export async function makeCertificates(folder: string): Promise<void> {
+/**
+ * Makes the folder with all of them, unless it is there already; it is never there half made.
+ * @param server the API server's base URL, for the kubeconfigs
+ */
+export async function makeCertificates(folder: string, server = `https://${nodeAddress}:${apiPort}`): Promise<void> {
   if (existsSync(folder)) return;
   const unfinished = `${folder}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
@@ -54,7 +57,7 @@ export async function makeCertificates(folder: string): Promise<void> {
   const subject = ['-subj', '/CN=k2-bed', '-days', days];
   await openssl('req', '-x509', '-new', '-key', 'ca.key', ...subject, '-out', 'ca.crt', '-addext', usage);
   await Promise.all([...certificates.map((c) => sign(openssl, unfinished, c)), serviceAccountKey(openssl)]);
-  for (const user of kubeconfigUsers) await writeKubeconfig(unfinished, user);
+  for (const user of kubeconfigUsers) await writeKubeconfig(unfinished, user, server);
   await rename(unfinished, folder);
 }
 
@@ -86,9 +89,8 @@ async function sign(openssl: Openssl, folder: string, { file, subject, usage, na
   await openssl('x509', '-req', ...authority, ...files, '-days', days);
 }
 
-async function writeKubeconfig(folder: string, user: string): Promise<void> {
+async function writeKubeconfig(folder: string, user: string, server: string): Promise<void> {
   const base64 = async (file: string) => (await readFile(join(folder, file))).toString('base64');
-  const server = `https://${nodeAddress}:${apiPort}`;
   const config = {
     apiVersion: 'v1',
     kind: 'Config',

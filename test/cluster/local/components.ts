@@ -1,4 +1,5 @@
-// The command line of each component.
+// The command line of each component. What holds for any control plane takes its addresses, and is used by
+// test/services/control-plane.ts as well.
 import { join } from 'node:path';
 import { apiPort, nodeAddress, nodeName, podNetwork, serviceNetwork } from './addresses.ts';
 import type { Layout } from './layout.ts';
@@ -15,43 +16,45 @@ export const componentNames = [
 ] as const;
 export type Component = (typeof componentNames)[number];
 
-const etcdClients = 'http://127.0.0.1:2379';
-const etcdPeers = 'http://127.0.0.1:2380';
+/** Where a control plane listens and keeps its data. */
+export interface ControlPlaneAddresses {
+  /** Base URLs on which etcd serves the API server, and would serve its peers. */
+  etcdClients: string;
+  etcdPeers: string;
+  etcdData: string;
+  apiAddress: string;
+  apiPort: number;
+  /** The path of a certificate, key or kubeconfig by its name. */
+  pki: (name: string) => string;
+}
 
 export function componentCommands(layout: Layout, kube: string, coredns: string): Record<Component, string[]> {
   const pki = (name: string) => join(layout.certificates, name);
+  const addresses = {
+    etcdClients: 'http://127.0.0.1:2379',
+    etcdPeers: 'http://127.0.0.1:2380',
+    etcdData: join(layout.data, 'etcd'),
+    apiAddress: nodeAddress,
+    apiPort,
+    pki,
+  };
   const configuration = (name: string) => join(layout.configuration, name);
-  // The three flags by which a component both calls the API and lets callers be checked by it.
-  const kubeconfigs = (name: string) =>
-    ['kubeconfig', 'authentication-kubeconfig', 'authorization-kubeconfig'].map(
-      (flag) => `--${flag}=${pki(`${name}.kubeconfig`)}`,
-    );
   return {
     containerd: ['containerd', '--config', configuration('containerd.toml')],
-    etcd: [kube, 'etcd', ...etcdFlags(layout)],
-    'kube-apiserver': [kube, 'kube-apiserver', ...apiserverFlags(pki)],
+    etcd: [kube, 'etcd', ...etcdFlags(addresses)],
+    'kube-apiserver': [kube, 'kube-apiserver', ...apiserverFlags(addresses)],
     'kube-controller-manager': [
       kube,
       'kube-controller-manager',
-      ...kubeconfigs('controller-manager'),
-      `--service-account-private-key-file=${pki('sa.key')}`,
-      `--root-ca-file=${pki('ca.crt')}`,
-      `--cluster-signing-cert-file=${pki('ca.crt')}`,
-      `--cluster-signing-key-file=${pki('ca.key')}`,
-      '--use-service-account-credentials',
-      // Each controller asks for a token in turn: with the default of 20/s the first pod could start 5 s later.
-      '--kube-api-qps=200',
-      '--kube-api-burst=400',
-      '--leader-elect=false',
+      ...controllerManagerFlags(pki),
       '--bind-address=127.0.0.1',
       `--cluster-cidr=${podNetwork}`,
       '--allocate-node-cidrs=false',
-      `--service-cluster-ip-range=${serviceNetwork}`,
     ],
     'kube-scheduler': [
       kube,
       'kube-scheduler',
-      ...kubeconfigs('scheduler'),
+      ...kubeconfigFlags(pki, 'scheduler'),
       '--leader-elect=false',
       '--bind-address=127.0.0.1',
     ],
@@ -70,11 +73,34 @@ export function componentCommands(layout: Layout, kube: string, coredns: string)
   };
 }
 
+/** By these a component both calls the API and lets callers be checked by it. */
+function kubeconfigFlags(pki: ControlPlaneAddresses['pki'], name: string): string[] {
+  return ['kubeconfig', 'authentication-kubeconfig', 'authorization-kubeconfig'].map(
+    (flag) => `--${flag}=${pki(`${name}.kubeconfig`)}`,
+  );
+}
+
+export function controllerManagerFlags(pki: ControlPlaneAddresses['pki']): string[] {
+  return [
+    ...kubeconfigFlags(pki, 'controller-manager'),
+    `--service-account-private-key-file=${pki('sa.key')}`,
+    `--root-ca-file=${pki('ca.crt')}`,
+    `--cluster-signing-cert-file=${pki('ca.crt')}`,
+    `--cluster-signing-key-file=${pki('ca.key')}`,
+    '--use-service-account-credentials',
+    // Each controller asks for a token in turn: with the default of 20/s the first pod could start 5 s later.
+    '--kube-api-qps=200',
+    '--kube-api-burst=400',
+    '--leader-elect=false',
+    `--service-cluster-ip-range=${serviceNetwork}`,
+  ];
+}
+
 /** Without fsync: the data lives no longer than the test, and a disk shared with a build would slow every write. */
-function etcdFlags(layout: Layout): string[] {
+export function etcdFlags({ etcdClients, etcdPeers, etcdData }: ControlPlaneAddresses): string[] {
   return [
     '--name=k2',
-    `--data-dir=${layout.data}/etcd`,
+    `--data-dir=${etcdData}`,
     `--listen-client-urls=${etcdClients}`,
     `--advertise-client-urls=${etcdClients}`,
     `--listen-peer-urls=${etcdPeers}`,
@@ -85,12 +111,12 @@ function etcdFlags(layout: Layout): string[] {
   ];
 }
 
-function apiserverFlags(pki: (name: string) => string): string[] {
+export function apiserverFlags({ etcdClients, apiAddress, apiPort: port, pki }: ControlPlaneAddresses): string[] {
   return [
     `--etcd-servers=${etcdClients}`,
-    `--bind-address=${nodeAddress}`,
-    `--advertise-address=${nodeAddress}`,
-    `--secure-port=${apiPort}`,
+    `--bind-address=${apiAddress}`,
+    `--advertise-address=${apiAddress}`,
+    `--secure-port=${port}`,
     `--tls-cert-file=${pki('apiserver.crt')}`,
     `--tls-private-key-file=${pki('apiserver.key')}`,
     `--client-ca-file=${pki('ca.crt')}`,
