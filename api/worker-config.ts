@@ -6,7 +6,15 @@ export interface WorkerConfig {
   exchange: string;
   symbols: string[];
   bootstrapServers: string[];
+  /** Whether with TLS; a folder of certificates means so, too. */
+  kafkaTls: boolean;
+  /** Folders, each as a Secret is mounted; undefined: none. */
+  kafkaAuthPath: string | undefined;
+  kafkaCaPath: string | undefined;
+  kafkaCertificatePath: string | undefined;
   schemaRegistryUrl: string;
+  registryAuthPath: string | undefined;
+  registryCaPath: string | undefined;
   topicRaw: string;
   topicNormalized: string;
   topicDeadLetter: string;
@@ -49,6 +57,7 @@ const list = (schema: z.ZodType<string, string>) =>
 const url = (...schemes: string[]) =>
   text.refine((value) => schemes.includes(URL.parse(value)?.protocol ?? ''), `is not a ${schemes.join(' or ')} URL`);
 const topic = text.regex(/^[a-zA-Z0-9._-]{1,249}$/, 'is not a topic name (letters, digits, . _ -; at most 249)');
+const folder = text.optional();
 const server = z.string().regex(/^[^\s:/,]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, 'is not host:port');
 
 export const variables = {
@@ -73,11 +82,50 @@ export const variables = {
     example: 'redpanda-0:9092,redpanda-1:9092',
     doc: 'Brokers to ask first, host:port, separated by commas.',
   },
+  kafkaTls: {
+    name: 'K2_KAFKA_TLS',
+    schema: z
+      .enum(['true', 'false'], 'is not true or false')
+      .default('false')
+      .transform((value) => value === 'true'),
+    example: 'true',
+    doc: 'Whether brokers are spoken to with TLS; a folder of certificates means so, too. Default: `false`.',
+  },
+  kafkaAuthPath: {
+    name: 'K2_KAFKA_AUTH_PATH',
+    schema: folder,
+    example: '/etc/k2/kafka-auth',
+    doc: 'Folder of `username`, `password` and, if not SCRAM-SHA-512, `mechanism`. Default: no SASL.',
+  },
+  kafkaCaPath: {
+    name: 'K2_KAFKA_TLS_CA_PATH',
+    schema: folder,
+    example: '/etc/k2/kafka-ca',
+    doc: "Folder of `ca.crt`, whom to trust. Default: the system's authorities.",
+  },
+  kafkaCertificatePath: {
+    name: 'K2_KAFKA_TLS_CERTIFICATE_PATH',
+    schema: folder,
+    example: '/etc/k2/kafka-certificate',
+    doc: 'Folder of `tls.crt` and `tls.key`, whom to be. Default: no client certificate.',
+  },
   schemaRegistryUrl: {
     name: 'K2_KAFKA_SCHEMA_REGISTRY_URL',
     schema: url('http:', 'https:'),
     example: 'http://redpanda:8081',
     doc: 'Base URL of a schema registry with the Confluent API.',
+  },
+  registryAuthPath: {
+    name: 'K2_KAFKA_SCHEMA_REGISTRY_AUTH_PATH',
+    schema: folder,
+    example: '/etc/k2/registry-auth',
+    doc: 'Folder of `username` and `password` for the registry. Default: no authentication.',
+  },
+  registryCaPath: {
+    name: 'K2_KAFKA_SCHEMA_REGISTRY_TLS_CA_PATH',
+    schema: folder,
+    example: '/etc/k2/registry-ca',
+    doc: "Folder of `ca.crt` for an https: registry. Default: the system's authorities.",
   },
   topicRaw: {
     name: 'K2_KAFKA_TOPIC_RAW',
@@ -204,7 +252,13 @@ export function parseWorkerConfig(environment: Record<string, string | undefined
     exchange,
     symbols: read(variables.symbols),
     bootstrapServers: read(variables.bootstrapServers),
+    kafkaTls: read(variables.kafkaTls),
+    kafkaAuthPath: read(variables.kafkaAuthPath),
+    kafkaCaPath: read(variables.kafkaCaPath),
+    kafkaCertificatePath: read(variables.kafkaCertificatePath),
     schemaRegistryUrl: read(variables.schemaRegistryUrl),
+    registryAuthPath: read(variables.registryAuthPath),
+    registryCaPath: read(variables.registryCaPath),
     topicRaw,
     topicNormalized: read(variables.topicNormalized) ?? normalized,
     topicDeadLetter: read(variables.topicDeadLetter) ?? `${topicRaw}.dlq`,

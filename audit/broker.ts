@@ -2,6 +2,7 @@
 // commits nothing and writes nothing.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Base, type Connection, listOffsetsV4, type Broker as Node, type Reader, Writer } from '@platformatic/kafka';
+import type { KafkaAccess } from '../api/secrets.ts';
 import { type BackoffLimits, backoffDelayMs } from '../runtime/backoff.ts';
 import { describeCode, describeError } from '../worker/producer/failures.ts';
 import { type AbortedTransaction, committed } from './committed.ts';
@@ -9,14 +10,10 @@ import { type KafkaRecord, readBatches, readRecords } from './record-batch.ts';
 
 export interface BrokerOptions {
   bootstrapServers: string[];
-  /** As node:tls takes it; undefined: no TLS. */
-  tls: { ca?: Buffer; cert?: Buffer; key?: Buffer; passphrase?: string } | undefined;
-  sasl: { mechanism: SaslMechanism; username: string; password: string } | undefined;
+  access: KafkaAccess;
   /** A number in [0, 1). */
   random: () => number;
 }
-
-export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
 
 export interface Chunk {
   records: KafkaRecord[];
@@ -55,7 +52,8 @@ export class Broker {
 
   constructor(options: BrokerOptions) {
     this.#options = options;
-    const { bootstrapServers, tls, sasl } = options;
+    const { bootstrapServers } = options;
+    const { tls, sasl } = options.access;
     this.#client = new Base({
       clientId: 'k2-audit',
       bootstrapBrokers: bootstrapServers,
@@ -63,8 +61,8 @@ export class Broker {
       retries: 0,
       requestTimeout: requestMsMax,
       // A certificate is checked against the name that was asked for, which some brokers have to be told.
-      ...(tls === undefined ? {} : { tls, tlsServerName: true }),
-      ...(sasl === undefined ? {} : { sasl }),
+      ...(tls && { tls, tlsServerName: true }),
+      ...(sasl && { sasl }),
     });
     // The pool hears the first error of a connection only; a second one would end the process.
     this.#client.connections.on('connecting', ({ connection }) => connection.on('error', () => {}));

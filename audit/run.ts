@@ -61,7 +61,7 @@ class Run {
     this.#usage = usage;
     this.#broker = broker;
     this.#onProgress = onProgress;
-    this.#decoder = new TradeDecoder(usage.schema, usage.schemaRegistryUrl);
+    this.#decoder = new TradeDecoder(usage.schema, usage.schemaRegistryUrl, usage.registryAccess);
   }
 
   async outcome(): Promise<Outcome> {

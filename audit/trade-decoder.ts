@@ -1,5 +1,7 @@
 // Values of the normalized topic -> trades, by a general Avro decoder: not by the worker's own code, which wrote them.
 import avsc from 'avsc';
+import { openRegistry, type RegistryAccess } from '../api/secrets.ts';
+import { requestText } from '../runtime/request.ts';
 import type { NormalizedTrade } from './compare.ts';
 
 /** A zero, and the schema's id: https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format */
@@ -16,6 +18,7 @@ interface Decoder {
 export class TradeDecoder {
   readonly #schema: avsc.Type;
   readonly #registryUrl: string | null;
+  readonly #access: RegistryAccess;
   /** By the registry's id of the schema that a trade was written in; or why such trades cannot be read. */
   readonly #decoders = new Map<number, Decoder | string>();
 
@@ -23,9 +26,10 @@ export class TradeDecoder {
    * @param schema text of schemas/normalized-trade.avsc: what is read
    * @param registryUrl tells the schema that a trade was written in; null: that is the same
    */
-  constructor(schema: string, registryUrl: string | null) {
+  constructor(schema: string, registryUrl: string | null, access: RegistryAccess = openRegistry) {
     this.#schema = avsc.Type.forSchema(JSON.parse(schema));
     this.#registryUrl = registryUrl;
+    this.#access = access;
   }
 
   /**
@@ -55,17 +59,15 @@ export class TradeDecoder {
 
   async #learn(id: number, registryUrl: string): Promise<void> {
     const url = `${registryUrl.replace(/\/+$/, '')}/schemas/ids/${id}`;
-    const response = await fetch(url, { signal: AbortSignal.timeout(requestMsMax) }).catch((error: Error) => {
-      const why = error.cause instanceof Error ? error.cause.message : error.message;
-      throw new Error(`schema registry ${registryUrl} does not answer: ${why}`, { cause: error });
+    const request = { ...this.#access, timeoutMs: requestMsMax };
+    const { status, body } = await requestText(url, request).catch((error: Error) => {
+      throw new Error(`schema registry ${registryUrl} does not answer: ${error.message}`, { cause: error });
     });
-    if (response.status === 404) {
+    if (status === 404) {
       this.#decoders.set(id, `the registry knows no schema ${id}`);
       return;
     }
-    const body = await response.text();
-    if (!response.ok)
-      throw new Error(`schema registry ${registryUrl} answers ${response.status}: ${body.slice(0, 200)}`);
+    if (status !== 200) throw new Error(`schema registry ${registryUrl} answers ${status}: ${body.slice(0, 200)}`);
     this.#decoders.set(id, this.#decoderOf(id, body));
   }
 

@@ -3,12 +3,22 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Variable, variables } from '../api/worker-config.ts';
-import type { BrokerOptions, SaslMechanism } from './broker.ts';
+import { readSecrets } from '../api/secret-folders.ts';
+import {
+  type KafkaAccess,
+  kafkaAccessOf,
+  type RegistryAccess,
+  registryAccessOf,
+  type SaslMechanism,
+  saslMechanisms,
+} from '../api/secrets.ts';
+import { readVariable, type Variable, variables } from '../api/worker-config.ts';
+import { readSecretFolder } from '../runtime/secret-folder.ts';
+import type { BrokerOptions } from './broker.ts';
 import { type Reading, readings } from './readings.ts';
 
 export interface Usage {
-  broker: Pick<BrokerOptions, 'bootstrapServers' | 'tls' | 'sasl'>;
+  broker: Pick<BrokerOptions, 'bootstrapServers' | 'access'>;
   exchange: string;
   reading: Reading;
   topicRaw: string;
@@ -18,6 +28,7 @@ export interface Usage {
   /** `<namespace>/<name>`, whose cursors are compared; null: there are those of one feed only. */
   feed: string | null;
   schemaRegistryUrl: string | null;
+  registryAccess: RegistryAccess;
   /** Text of schemas/normalized-trade.avsc. */
   schema: string;
   /** Milliseconds since 1970. */
@@ -76,12 +87,6 @@ const options = {
 type Environment = Readonly<Record<string, string | undefined>>;
 type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values'];
 
-const mechanisms: Readonly<Record<string, SaslMechanism>> = {
-  plain: 'PLAIN',
-  'scram-sha-256': 'SCRAM-SHA-256',
-  'scram-sha-512': 'SCRAM-SHA-512',
-};
-
 const passwordVariable = 'K2_KAFKA_SASL_PASSWORD';
 
 const refuse = (why: string) => new Error(`${why}; for example: ${example}`);
@@ -102,10 +107,14 @@ export function parseUsage(args: string[], environment: Environment): Usage | nu
   if (reading === undefined) throw refuse(`--exchange '${exchange}' is not one of ${Object.keys(readings).join(', ')}`);
   const topicNormalized = read('topic-normalized', variables.topicNormalized) ?? `market.crypto.trades.${exchange}`;
   const topicRaw = read('topic-raw', variables.topicRaw) ?? `${topicNormalized}.raw`;
+  const given = accessGiven(environment);
   const [fromMs, untilMs] = [readTime('from', values.from), readTime('until', values.until)];
   if (fromMs !== null && untilMs !== null && fromMs >= untilMs) throw refuse('--from is not before --until');
   return {
-    broker: { bootstrapServers, tls: readTls(values), sasl: readSasl(values, environment) },
+    broker: {
+      bootstrapServers,
+      access: { tls: readTls(values) ?? given.kafka.tls, sasl: readSasl(values, environment) ?? given.kafka.sasl },
+    },
     exchange,
     reading,
     topicRaw,
@@ -114,10 +123,8 @@ export function parseUsage(args: string[], environment: Environment): Usage | nu
     topicCursors: read('topic-cursors', variables.topicCursors) ?? `market.crypto.cursors.${exchange}`,
     feed: read('feed', variables.feed) ?? null,
     schemaRegistryUrl: read('schema-registry', variables.schemaRegistryUrl) ?? null,
-    schema: readFile(
-      'schema',
-      values.schema ?? join(environment.K2_SCHEMA_PATH ?? 'schemas', 'normalized-trade.avsc'),
-    ).toString(),
+    registryAccess: given.registry,
+    schema: readFile('schema', values.schema ?? join(environment.K2_SCHEMA_PATH ?? 'schemas', 'normalized-trade.avsc')),
     fromMs,
     untilMs,
     toldMax: readCount('findings', values.findings ?? '20'),
@@ -145,29 +152,43 @@ function reader(values: Values, environment: Environment) {
   };
 }
 
-function readTls(values: Values): BrokerOptions['tls'] {
+/** In a worker's pod: what the worker shows. */
+function accessGiven(environment: Environment): { kafka: KafkaAccess; registry: RegistryAccess } {
+  const read = <T>(variable: Variable<T>) => readVariable(environment, variable);
+  const { kafkaAuthPath, kafkaCaPath, kafkaCertificatePath, registryAuthPath, registryCaPath } = variables;
+  const paths = {
+    kafkaAuthPath: read(kafkaAuthPath),
+    kafkaCaPath: read(kafkaCaPath),
+    kafkaCertificatePath: read(kafkaCertificatePath),
+    registryAuthPath: read(registryAuthPath),
+    registryCaPath: read(registryCaPath),
+  };
+  const secrets = readSecrets(paths, readSecretFolder);
+  return { kafka: kafkaAccessOf(secrets, read(variables.kafkaTls)), registry: registryAccessOf(secrets) };
+}
+
+function readTls(values: Values): KafkaAccess['tls'] {
   const { tls, 'tls-ca': ca, 'tls-certificate': cert, 'tls-key': key } = values;
-  if (!tls && (ca ?? cert ?? key) === undefined) return undefined;
+  if (!tls && (ca ?? cert ?? key) === undefined) return null;
   if ((cert === undefined) !== (key === undefined)) throw refuse('--tls-certificate and --tls-key belong together');
   return {
-    ...(ca === undefined ? {} : { ca: readFile('tls-ca', ca) }),
-    ...(cert === undefined ? {} : { cert: readFile('tls-certificate', cert) }),
-    ...(key === undefined ? {} : { key: readFile('tls-key', key) }),
+    ca: ca && readFile('tls-ca', ca),
+    cert: cert && readFile('tls-certificate', cert),
+    key: key && readFile('tls-key', key),
   };
 }
 
-function readSasl(values: Values, environment: Environment): BrokerOptions['sasl'] {
+function readSasl(values: Values, environment: Environment): KafkaAccess['sasl'] {
   const { 'sasl-mechanism': name, 'sasl-username': username, 'sasl-password-file': file } = values;
   if (name === undefined) {
     if ((username ?? file) !== undefined) throw refuse('--sasl-mechanism is missing');
-    return undefined;
+    return null;
   }
-  const mechanism = mechanisms[name.toLowerCase()];
+  const mechanism: SaslMechanism | undefined = saslMechanisms.find((one) => one === name.toUpperCase());
   if (mechanism === undefined)
-    throw refuse(`--sasl-mechanism '${name}' is not one of ${Object.keys(mechanisms).join(', ')}`);
+    throw refuse(`--sasl-mechanism '${name}' is not one of ${saslMechanisms.join(', ').toLowerCase()}`);
   if (username === undefined) throw refuse('--sasl-username is missing');
-  const password =
-    file === undefined ? environment[passwordVariable] : readFile('sasl-password-file', file).toString().trim();
+  const password = file === undefined ? environment[passwordVariable] : readFile('sasl-password-file', file).trim();
   if (!password)
     throw refuse(`the password is missing: set ${passwordVariable}, or name a file by --sasl-password-file`);
   return { mechanism, username, password };
@@ -191,9 +212,9 @@ function readCount(name: string, value: string): number {
   return Number(value);
 }
 
-function readFile(name: string, path: string): Buffer {
+function readFile(name: string, path: string): string {
   try {
-    return readFileSync(path);
+    return readFileSync(path, 'utf8');
   } catch (error) {
     throw refuse(`--${name} '${path}' cannot be read (${(error as Error).message})`);
   }

@@ -7,8 +7,9 @@ import type { Written } from './symbols.ts';
 export function createAtLeastOnce(options: DeliveryOptions): Delivery {
   const { config, exchange, schemas, clientId, events, status, log, prepare, random } = options;
   const { bootstrapServers, topicNormalized, symbols } = config;
-  const producer = new BatchProducer({ bootstrapServers, clientId, random, ...events });
-  const tail = { bootstrapServers, topic: topicNormalized, schema: schemas.normalized, symbols };
+  const broker = { bootstrapServers, clientId, access: options.access.kafka };
+  const producer = new BatchProducer({ ...broker, random, ...events });
+  const tail = { ...broker, topic: topicNormalized, schema: schemas.normalized, symbols };
   const resume = (): Promise<Written> =>
     exchange.continuity.kind === 'none' ? readRecentTrades(tail, Number.POSITIVE_INFINITY) : readCursors(tail);
   return {

@@ -12,8 +12,8 @@ import {
   type RecordsBatch,
   ResponseError,
 } from '@platformatic/kafka';
-import { createClient } from './producer/client.ts';
-import { describeCode, describeError } from './producer/failures.ts';
+import { type ClientOptions, createClient } from './producer/client.ts';
+import { describeCode, describeError, describeSilence } from './producer/failures.ts';
 
 /** Of one answer; some 20,000 trades, or 50,000 cursors. */
 const fetchBytesMax = 4 * 1024 * 1024;
@@ -90,9 +90,7 @@ export interface Answer {
   endOffset: bigint;
 }
 
-export interface PartitionReaderOptions {
-  bootstrapServers: string[];
-  clientId: string;
+export interface PartitionReaderOptions extends ClientOptions {
   topic: string;
   /** How to have the topic made, for the message when there is none. */
   remedy: string;
@@ -180,7 +178,7 @@ export class PartitionReader {
     } catch (error) {
       // The client has no code of its own for it: only this sentence.
       if (/^Unknown topic/.test((error as Error).message)) throw this.#missing(error as Error);
-      throw new Error(`broker ${this.#servers} does not answer: ${describeError(error as Error)}`, { cause: error });
+      throw new Error(describeSilence(this.#servers, error as Error), { cause: error });
     }
   }
 

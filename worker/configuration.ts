@@ -1,8 +1,10 @@
-// What the worker program is given: its environment, the exchange that it names, and the schemas in their folder.
+// What the worker program is given: its environment, the exchange that it names, the schemas in their folder, and
+// credentials in theirs.
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { parseWorkerConfig, type Variable, variables, type WorkerConfig } from '../api/worker-config.ts';
+import { type Access, readAccess } from './access.ts';
 import type { Exchange } from './exchanges/exchange.ts';
 import { exchanges } from './exchanges/index.ts';
 import { messageOf } from './retry.ts';
@@ -12,6 +14,7 @@ export interface Configured {
   exchange: Exchange;
   /** Texts of the Avro schemas. */
   schemas: { raw: string; normalized: string };
+  access: Access;
 }
 
 /** @throws Error with one line, as parseWorkerConfig() does */
@@ -29,7 +32,8 @@ export function configure(environment: NodeJS.ProcessEnv): Configured {
     }
   };
   const schemas = { raw: read(`${config.exchange}-trade.avsc`), normalized: read('normalized-trade.avsc') };
-  return { config: { ...config, instance: config.instance ?? hostname() }, exchange, schemas };
+  const access = readAccess(config, config.kafkaTls);
+  return { config: { ...config, instance: config.instance ?? hostname() }, exchange, schemas, access };
 }
 
 function badValue({ name, example }: Variable<unknown>, problem: string): Error {

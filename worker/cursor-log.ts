@@ -2,6 +2,7 @@
 import { type BackoffLimits, backoffDelayMs } from '../runtime/backoff.ts';
 import { CommittedFilter, OffsetError, PartitionReader } from './committed.ts';
 import { FeedView, type View } from './cursor-records.ts';
+import type { ClientOptions } from './producer/client.ts';
 import { messageOf, retry, sleep } from './retry.ts';
 import { SilenceClock } from './silence-clock.ts';
 
@@ -14,9 +15,7 @@ const fetchWaitMs = 500;
 /** Forever at the longest delay: without the log nobody can take over, and a reader does no harm. */
 const retryLimits: BackoffLimits = { delayMsBase: 100, delayMsMax: 2000 };
 
-export interface CursorLogOptions {
-  bootstrapServers: string[];
-  clientId: string;
+export interface CursorLogOptions extends ClientOptions {
   topic: string;
   /** `<namespace>/<name>` */
   feed: string;

@@ -2,6 +2,7 @@
 import avsc from 'avsc';
 import { CommittedFilter, type CommittedRecord, PartitionReader } from './committed.ts';
 import { type Cursor, type RecentTrades, recentTradesOf } from './continuity.ts';
+import type { ClientOptions } from './producer/client.ts';
 import { partitionHash } from './producer/partition.ts';
 import { headers, restBackfill } from './records.ts';
 
@@ -29,8 +30,7 @@ export interface WrittenTrade {
   isBackfilled: boolean;
 }
 
-export interface CursorOptions {
-  bootstrapServers: string[];
+export interface CursorOptions extends Omit<ClientOptions, 'clientId'> {
   topic: string;
   /** Text of schemas/normalized-trade.avsc. */
   schema: string;

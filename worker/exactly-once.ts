@@ -15,6 +15,7 @@ const notKnown = 'the cursor topic has not told yet who the owner is';
 export function createExactlyOnce(options: DeliveryOptions): Delivery {
   const { config, exchange, schemas, clientId, events, symbols, log, prepare, report, monotonicMs, random } = options;
   const { bootstrapServers, feed: feedName, shard, topicNormalized } = config;
+  const broker = { bootstrapServers, clientId, access: options.access.kafka };
   const place = { topic: config.topicCursors, feed: feedName };
   const claimant = { shard, instance: config.instance, symbols: config.symbols };
   const transactionalIdOf = (ofShard: number) => `${feedName}/${ofShard}`;
@@ -22,8 +23,7 @@ export function createExactlyOnce(options: DeliveryOptions): Delivery {
 
   const cursorLog = new CursorLog({
     ...place,
-    bootstrapServers,
-    clientId,
+    ...broker,
     monotonicMs,
     random,
     onProblem: (problem) => report('cursors', problem),
@@ -31,8 +31,7 @@ export function createExactlyOnce(options: DeliveryOptions): Delivery {
   });
   const producer = new TransactionalProducer({
     ...events,
-    bootstrapServers,
-    clientId,
+    ...broker,
     transactionalId: transactionalIdOf(shard),
     silenceMsMax: quietMsMax,
     attach,
@@ -45,7 +44,7 @@ export function createExactlyOnce(options: DeliveryOptions): Delivery {
     random,
   });
   let keptSinceMs = () => Number.POSITIVE_INFINITY;
-  const tail = { bootstrapServers, topic: topicNormalized, schema: schemas.normalized };
+  const tail = { ...broker, topic: topicNormalized, schema: schemas.normalized };
   /** Of symbols without a cursor: nobody writes them without one, so what was read once stays true. */
   let tails: Written = new Map();
   const handover = new Handover({ ...options, claimant, transactionalIdOf, cursorLog, producer, resume });

@@ -116,11 +116,12 @@ function createParts(configured: Configured, log: Logger, signal: AbortSignal): 
 /** Waits for broker and registry, then reads, and writes when the delivery says so, until the signal is aborted. */
 async function runFeed(parts: Parts, signal: AbortSignal): Promise<void> {
   const { config, exchange, schemas, delivery, prepare, log } = parts;
-  const { topicRaw, topicNormalized, topicDeadLetter, schemaRegistryUrl } = config;
+  const { topicRaw, topicNormalized, topicDeadLetter } = config;
   const { producer } = delivery;
+  const registry = { url: config.schemaRegistryUrl, access: parts.access.registry };
   const register = async () => {
-    await registerSchema(schemaRegistryUrl, `${topicRaw}-value`, schemas.raw);
-    return registerSchema(schemaRegistryUrl, `${topicNormalized}-value`, schemas.normalized);
+    await registerSchema(registry, `${topicRaw}-value`, schemas.raw);
+    return registerSchema(registry, `${topicNormalized}-value`, schemas.normalized);
   };
   const [schemaId] = await Promise.all([
     prepare('subjects', register),

@@ -24,7 +24,7 @@ const refusal = (args: string[], environment = {}): string => {
 describe('the command line', () => {
   test('of a broker and an exchange names the topics that a feed has by default', () => {
     expect(parseUsage(least, {})).toMatchObject({
-      broker: { bootstrapServers: ['redpanda-0:9092'], tls: undefined, sasl: undefined },
+      broker: { bootstrapServers: ['redpanda-0:9092'], access: { tls: null, sasl: null } },
       exchange: 'binance',
       topicRaw: 'market.crypto.trades.binance.raw',
       topicNormalized: 'market.crypto.trades.binance',
@@ -70,12 +70,12 @@ describe('the command line', () => {
     ];
     const sasl = ['--sasl-mechanism', 'SCRAM-SHA-512', '--sasl-username', 'auditor'];
     const fromFile = parseUsage([...least, ...tls, ...sasl, '--sasl-password-file', file('password', 'secret\n')], {});
-    expect(fromFile?.broker).toMatchObject({
-      tls: { ca: Buffer.from('CA'), cert: Buffer.from('CRT'), key: Buffer.from('KEY') },
+    expect(fromFile?.broker.access).toMatchObject({
+      tls: { ca: 'CA', cert: 'CRT', key: 'KEY' },
       sasl: { mechanism: 'SCRAM-SHA-512', username: 'auditor', password: 'secret' },
     });
     const fromVariable = parseUsage([...least, '--tls', ...sasl], { K2_KAFKA_SASL_PASSWORD: 'other' });
-    expect(fromVariable?.broker).toMatchObject({ tls: {}, sasl: { password: 'other' } });
+    expect(fromVariable?.broker.access).toMatchObject({ tls: {}, sasl: { password: 'other' } });
   });
 
   test.each([

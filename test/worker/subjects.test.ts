@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openRegistry } from '../../api/secrets.ts';
 import { TerminalError } from '../../worker/errors.ts';
 import { registerSchema } from '../../worker/subjects.ts';
 
@@ -23,10 +24,11 @@ beforeEach(async () => {
 afterEach(() => {
   server.close();
 });
+const registry = () => ({ url, access: () => openRegistry });
 
 test('a schema is registered under its subject, and its id returned', async () => {
   answer = { status: 200, body: '{"id":17}' };
-  expect(await registerSchema(url, 'a b-value', '{"type":"string"}')).toBe(17);
+  expect(await registerSchema(registry(), 'a b-value', '{"type":"string"}')).toBe(17);
   expect(requests).toEqual([
     { path: 'POST /apis/ccompat/v7/subjects/a%20b-value/versions', body: '{"schema":"{\\"type\\":\\"string\\"}"}' },
   ]);
@@ -34,7 +36,7 @@ test('a schema is registered under its subject, and its id returned', async () =
 
 test.each([409, 422])('a refusal with %i is terminal and carries the words of the registry', async (status) => {
   answer = { status, body: '{"message":"reader field missing"}' };
-  const error = await registerSchema(url, 's-value', '"string"').catch((reason: unknown) => reason);
+  const error = await registerSchema(registry(), 's-value', '"string"').catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(TerminalError);
   expect(String(error)).toContain(
     `refuses the schema of s-value (status ${status}): {"message":"reader field missing"}`,
@@ -47,7 +49,7 @@ test.each([
   [200, '{"id":"17"}'],
 ])('an answer of %i with %s can be repeated', async (status, body) => {
   answer = { status, body };
-  const error = await registerSchema(url, 's-value', '"string"').catch((reason: unknown) => reason);
+  const error = await registerSchema(registry(), 's-value', '"string"').catch((reason: unknown) => reason);
   expect(error).not.toBeInstanceOf(TerminalError);
   expect(String(error)).toContain(`answers s-value with ${status}: ${body}`);
 });
@@ -55,7 +57,7 @@ test.each([
 test('a registry that is away is named, with the reason', async () => {
   server.close();
   await once(server, 'close');
-  await expect(registerSchema(url, 's-value', '"string"')).rejects.toThrow(
+  await expect(registerSchema(registry(), 's-value', '"string"')).rejects.toThrow(
     /^schema registry http:\S+ does not answer: .*ECONNREFUSED/,
   );
 });

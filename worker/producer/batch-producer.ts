@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Base, Broker } from '@platformatic/kafka';
 import { backoffDelayMs } from '../../runtime/backoff.ts';
 import { answeredRecordsMax, answerMsMax, bufferBytesMax, bufferRecordsMax, recordBytes, Waiters } from './buffer.ts';
-import { createClient, metadataAgeMsMax, requestBytesMax, retryLimits } from './client.ts';
+import { type ClientOptions, createClient, metadataAgeMsMax, requestBytesMax, retryLimits } from './client.ts';
 import { describeCode, describeError } from './failures.ts';
 import type { PartitionQueue } from './partition-queue.ts';
 import { type ProduceAnswer, produce, requestProducerId } from './produce.ts';
@@ -13,9 +13,7 @@ import type { Producer, ProducerEvents, ProducerRecord } from './producer.ts';
 import type { Writer } from './record-batch.ts';
 import { Topics } from './topics.ts';
 
-export interface BatchProducerOptions extends ProducerEvents {
-  bootstrapServers: string[];
-  clientId: string;
+export interface BatchProducerOptions extends ProducerEvents, ClientOptions {
   /** A number in [0, 1). */
   random: () => number;
 }

@@ -1,6 +1,8 @@
 // The client of both producers, and the bounds of what both ask of a broker: connections and metadata of
 // @platformatic/kafka, without its own repeats.
+import { isIP } from 'node:net';
 import { Base, type Broker } from '@platformatic/kafka';
+import { type KafkaAccess, openKafka } from '../../api/secrets.ts';
 import type { BackoffLimits } from '../../runtime/backoff.ts';
 
 /** A broker that neither answers nor closes is told after this time, and asked again over a new connection. */
@@ -18,19 +20,32 @@ export const metadataAgeMsMax = 60_000;
 /** More than any cluster has brokers; they may change their addresses over time. */
 const addressesMax = 1000;
 
-export function createClient({ bootstrapServers, clientId }: { bootstrapServers: string[]; clientId: string }): Base {
+export interface ClientOptions {
+  bootstrapServers: string[];
+  clientId: string;
+  /** Absent: no TLS, no SASL. Read anew for each connection. */
+  access?: KafkaAccess;
+}
+
+export function createClient({ bootstrapServers, clientId, access = openKafka }: ClientOptions): Base {
+  const { tls, sasl } = access;
   const client = new Base({
     clientId,
     bootstrapBrokers: bootstrapServers,
     autocreateTopics: false,
     retries: 0,
     requestTimeout: requestMsMax,
+    // Some brokers have to be told the name that was asked for; an address is none (RFC 6066).
+    ...(tls && { tls, tlsServerName: !bootstrapServers.some(isAddress) }),
+    ...(sasl && { sasl }),
   });
   // The pool hears the first error of a connection only; a second one would end the process.
   client.connections.on('connecting', ({ connection }) => connection.on('error', () => {}));
   askSteadyBrokersFirst(client);
   return client;
 }
+
+const isAddress = (server: string) => isIP(server.replace(/:\d+$/, '').replace(/[[\]]/g, '')) !== 0;
 
 /**
  * What any broker may answer, metadata above all, the library asks of the first in its list that takes a connection.

@@ -3,10 +3,20 @@ import { protocolErrors, protocolErrorsCodesById } from '@platformatic/kafka';
 
 /** The innermost messages say what happened, the outer ones how often. At most three: each attempt adds one. */
 export function describeError(error: Error): string {
-  const causes = error.cause instanceof Error ? [error.cause] : [];
-  const inner = error instanceof AggregateError ? (error.errors as Error[]) : causes;
-  if (inner.length === 0) return error.message;
+  const inner = innerOf(error);
+  if (inner.length === 0) return wordsOf(error);
   return [...new Set(inner.map(describeError))].slice(-3).join('; ');
+}
+
+function innerOf(error: Error): Error[] {
+  if (error instanceof AggregateError) return error.errors as Error[];
+  return error.cause instanceof Error ? [error.cause] : [];
+}
+
+/** Some answers carry the broker's own words beside the code. */
+function wordsOf(error: Error & { serverErrorMessage?: unknown; apiId?: unknown }): string {
+  const { message, serverErrorMessage: said, apiId } = error;
+  return typeof said === 'string' && said !== '' ? `${apiId}: ${said}` : message;
 }
 
 /** @param code https://kafka.apache.org/protocol#protocol_error_codes */
@@ -15,3 +25,29 @@ export function describeCode(code: number): string {
   const message = protocolErrors[id]?.message;
   return message === undefined ? id : `${id}: ${message}`;
 }
+
+// https://nodejs.org/api/tls.html#x509-certificate-error-codes and https://nodejs.org/api/errors.html#openssl-error-codes
+const tlsCodes =
+  /^(ERR_SSL_|ERR_TLS_|CERT_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|EPROTO)/;
+const tlsWords = /TLS/;
+
+/** Why a broker could not be asked, and what a person can do about it where that is known; one sentence. */
+export function describeSilence(servers: string, error: Error): string {
+  const all = withInner(error) as (Error & { code?: unknown; apiId?: unknown })[];
+  const said = describeError(error);
+  const refusal = (remedy: string) => `broker ${servers} cannot be used: ${said}; ${remedy}`;
+  if (all.some(({ apiId }) => apiId === 'TOPIC_AUTHORIZATION_FAILED')) {
+    return refusal("allow the worker's user Describe, Read and Write on the topic");
+  }
+  if (all.some(({ code }) => code === 'PLT_KFK_AUTHENTICATION')) {
+    return refusal('correct what K2_KAFKA_AUTH_PATH has, or the user at the broker');
+  }
+  if (
+    all.some(({ code, message }) => tlsCodes.test(String(code)) || (code === 'PLT_KFK_USER' && tlsWords.test(message)))
+  ) {
+    return refusal('check K2_KAFKA_TLS, K2_KAFKA_TLS_CA_PATH and K2_KAFKA_TLS_CERTIFICATE_PATH');
+  }
+  return `broker ${servers} does not answer: ${said}`;
+}
+
+const withInner = (error: Error): Error[] => [error, ...innerOf(error).flatMap(withInner)];

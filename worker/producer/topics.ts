@@ -1,6 +1,6 @@
 // The topics written to, their partitions with what each is to receive, and which broker leads which.
 import type { Base, Broker } from '@platformatic/kafka';
-import { describeError } from './failures.ts';
+import { describeSilence } from './failures.ts';
 import { partitionHash } from './partition.ts';
 import { PartitionQueue } from './partition-queue.ts';
 import type { ProducerRecord } from './producer.ts';
@@ -90,7 +90,7 @@ export class Topics {
         await this.learn(name);
       } catch (error) {
         if (error instanceof MissingTopic) throw new MissingTopic(name, ` on broker ${servers}`);
-        throw new Error(`broker ${servers} does not answer: ${describeError(error as Error)}`, { cause: error });
+        throw new Error(describeSilence(servers, error as Error), { cause: error });
       }
     }
   }
