@@ -11,15 +11,30 @@ import {
 
 export interface ControllerConfig {
   bootstrapServers: string[];
+  /** The Secrets, by name in the namespace of each feed; undefined: none. */
+  kafkaAuthSecret: string | undefined;
+  kafkaTls: boolean;
+  kafkaCaSecret: string | undefined;
+  kafkaCertificateSecret: string | undefined;
   schemaRegistryUrl: string;
+  registryAuthSecret: string | undefined;
+  registryCaSecret: string | undefined;
   workerImage: string;
   workerImagePullPolicy: ImagePullPolicy;
   /** Undefined: all namespaces. */
   watchNamespace: string | undefined;
+  leaderElection: boolean;
+  leaseName: string;
+  /** Undefined: that of the pod, or of the kubeconfig's context. */
+  leaseNamespace: string | undefined;
   schemaPath: string;
   httpPort: number;
   logLevel: LogLevel;
 }
+
+const namespace = text.regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'is not the name of one namespace');
+
+const secretName = text.regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'is not the name of a Secret').optional();
 
 const imagePullPolicies = ['Always', 'IfNotPresent', 'Never'] as const;
 export type ImagePullPolicy = (typeof imagePullPolicies)[number];
@@ -29,9 +44,43 @@ export const variables = {
     ...workerVariables.bootstrapServers,
     doc: 'Brokers of feeds that name none, host:port, separated by commas. Controller and workers both reach them.',
   },
+  kafkaAuthSecret: {
+    name: 'K2_KAFKA_AUTH_SECRET',
+    schema: secretName,
+    example: 'kafka-user',
+    doc: "Secret of `username`, `password` and, if not SCRAM-SHA-512, `mechanism`, in each feed's own namespace. Default: no SASL.",
+  },
+  kafkaTls: {
+    ...workerVariables.kafkaTls,
+    doc: 'Whether those brokers are spoken to with TLS; a Secret of certificates means so, too. Default: `false`.',
+  },
+  kafkaCaSecret: {
+    name: 'K2_KAFKA_TLS_CA_SECRET',
+    schema: secretName,
+    example: 'kafka-ca',
+    doc: "Secret of `ca.crt`, whom to trust, in each feed's own namespace. Default: the system's authorities.",
+  },
+  kafkaCertificateSecret: {
+    name: 'K2_KAFKA_TLS_CERTIFICATE_SECRET',
+    schema: secretName,
+    example: 'kafka-certificate',
+    doc: "Secret of `tls.crt` and `tls.key`, whom to be, in each feed's own namespace. Default: no client certificate.",
+  },
   schemaRegistryUrl: {
     ...workerVariables.schemaRegistryUrl,
     doc: 'Base URL of a schema registry with the Confluent API, for feeds that name none.',
+  },
+  registryAuthSecret: {
+    name: 'K2_KAFKA_SCHEMA_REGISTRY_AUTH_SECRET',
+    schema: secretName,
+    example: 'registry-user',
+    doc: "Secret of `username` and `password` for that registry, in each feed's own namespace. Default: no authentication.",
+  },
+  registryCaSecret: {
+    name: 'K2_KAFKA_SCHEMA_REGISTRY_TLS_CA_SECRET',
+    schema: secretName,
+    example: 'registry-ca',
+    doc: "Secret of `ca.crt` for an https: registry, in each feed's own namespace. Default: the system's authorities.",
   },
   workerImage: {
     name: 'K2_WORKER_IMAGE',
@@ -47,9 +96,32 @@ export const variables = {
   },
   watchNamespace: {
     name: 'K2_WATCH_NAMESPACE',
-    schema: text.regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'is not the name of one namespace').optional(),
+    schema: namespace.optional(),
     example: 'market-data',
     doc: 'The only namespace whose feeds are run. Default: all namespaces.',
+  },
+  leaderElection: {
+    name: 'K2_LEADER_ELECTION',
+    schema: z
+      .enum(['true', 'false'], 'is neither true nor false')
+      .default('true')
+      .transform((value) => value === 'true'),
+    example: 'true',
+    doc: 'Whether one of several controllers works and the others stand by; `false` only where there is but one. Default: `true`.',
+  },
+  leaseName: {
+    name: 'K2_LEASE_NAME',
+    schema: text
+      .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'is not the name of a Lease')
+      .default('k2-feed-operator'),
+    example: 'k2-feed-operator',
+    doc: 'Name of the Lease that the one at work holds. Default: `k2-feed-operator`.',
+  },
+  leaseNamespace: {
+    name: 'K2_LEASE_NAMESPACE',
+    schema: namespace.optional(),
+    example: 'k2-system',
+    doc: "Namespace of the Lease. Default: the pod's own, or that of the kubeconfig's context, or `default`.",
   },
   schemaPath: workerVariables.schemaPath,
   httpPort: {
@@ -64,10 +136,19 @@ export function parseControllerConfig(environment: Record<string, string | undef
   const read = <T>(variable: Variable<T>): T => readVariable(environment, variable);
   return {
     bootstrapServers: read(variables.bootstrapServers),
+    kafkaAuthSecret: read(variables.kafkaAuthSecret),
+    kafkaTls: read(variables.kafkaTls),
+    kafkaCaSecret: read(variables.kafkaCaSecret),
+    kafkaCertificateSecret: read(variables.kafkaCertificateSecret),
     schemaRegistryUrl: read(variables.schemaRegistryUrl),
+    registryAuthSecret: read(variables.registryAuthSecret),
+    registryCaSecret: read(variables.registryCaSecret),
     workerImage: read(variables.workerImage),
     workerImagePullPolicy: read(variables.workerImagePullPolicy),
     watchNamespace: read(variables.watchNamespace),
+    leaderElection: read(variables.leaderElection),
+    leaseName: read(variables.leaseName),
+    leaseNamespace: read(variables.leaseNamespace),
     schemaPath: read(variables.schemaPath),
     httpPort: read(variables.httpPort),
     logLevel: read(variables.logLevel),

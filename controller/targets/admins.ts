@@ -1,8 +1,11 @@
-// Admin clients of Kafka brokers, one per address: opened when they are needed, dropped when they fail, and what went
+// Admin clients of Kafka brokers, one per address and Secrets: opened when they are needed, dropped when they fail, and what went
 // wrong said in the broker's words.
-import kafkajs, { type Admin } from 'kafkajs';
+import kafkajs, { type Admin, type SASLOptions } from 'kafkajs';
+import type { Sasl } from '../../api/secrets.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { TargetError, wordsOf } from '../errors.ts';
+import { isTlsFailure, withoutHint } from '../../runtime/tls-failures.ts';
+import type { Brokers } from '../access.ts';
+import { type Reason, TargetError, wordsOf } from '../errors.ts';
 import { createPool, type Pool } from './pool.ts';
 
 // A CommonJS package whose names Node cannot all find by itself.
@@ -20,24 +23,25 @@ export interface Admins {
   /**
    * Does `work` with the broker's client, within 8 s.
    * @param what is done, for the message
-   * @throws TargetError TopicRefused when the broker answered and refused, BrokerUnreachable otherwise
+   * @throws TargetError AuthFailed when the broker does not know or not trust us, or we not the broker; TopicRefused when
+   * it answered and refused; BrokerUnreachable otherwise
    */
-  use<T>(brokers: string[], what: string, work: (admin: Admin) => Promise<T>): Promise<T>;
+  use<T>(brokers: Brokers, what: string, work: (admin: Admin) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
 export function createAdmins(log: Logger): Admins {
-  const admins = createPool<Admin>({
-    open: (servers) => openAdmin(servers.split(','), log),
-    close: (admin) => admin.disconnect(),
-  });
-  return { use: (brokers, what, work) => withAdmin(admins, brokers, what, work), close: () => admins.close() };
+  const admins = createPool<Admin>((admin) => admin.disconnect());
+  const open = (brokers: Brokers) => openAdmin(brokers, log);
+  return { use: (brokers, what, work) => withAdmin(admins, open, brokers, what, work), close: () => admins.close() };
 }
 
-async function openAdmin(brokers: string[], log: Logger): Promise<Admin> {
+async function openAdmin({ servers, access: { tls, sasl } }: Brokers, log: Logger): Promise<Admin> {
   const kafka = new Kafka({
     clientId: 'k2-feed-operator',
-    brokers,
+    brokers: [...servers],
+    ...(tls && { ssl: { ca: tls.ca, cert: tls.cert, key: tls.key } }),
+    ...(sasl && { sasl: saslOptions(sasl) }),
     connectionTimeout: connectMsMax,
     requestTimeout: requestMsMax,
     retry: connectRetry,
@@ -53,23 +57,42 @@ async function openAdmin(brokers: string[], log: Logger): Promise<Admin> {
   return admin;
 }
 
+function saslOptions({ mechanism, username, password }: Sasl): SASLOptions {
+  const login = { username, password };
+  switch (mechanism) {
+    case 'PLAIN':
+      return { mechanism: 'plain', ...login };
+    case 'SCRAM-SHA-256':
+      return { mechanism: 'scram-sha-256', ...login };
+    case 'SCRAM-SHA-512':
+      return { mechanism: 'scram-sha-512', ...login };
+  }
+}
+
 async function withAdmin<T>(
   admins: Pool<Admin>,
-  brokers: string[],
+  open: (brokers: Brokers) => Promise<Admin>,
+  brokers: Brokers,
   what: string,
   work: (admin: Admin) => Promise<T>,
 ): Promise<T> {
-  const key = brokers.join(',');
+  const { key, version } = brokers;
   try {
-    return await withDeadline(admins.get(key).then(work), workMsMax);
+    return await withDeadline(admins.get(key, version, () => open(brokers)).then(work), workMsMax);
   } catch (error) {
     // The broker answered, so it is there: what it says is about the topics.
-    if (errorType(error) !== null)
-      throw new TargetError('TopicRefused', `${what}: ${wordsOf(error)}`, { cause: error });
+    if (errorType(error) !== null) throw refusalOf(what, error);
     // A client that lost its broker once may keep stale addresses: the next try gets a new one.
     admins.drop(key);
-    throw new TargetError('BrokerUnreachable', `${key}: ${brokerWords(error)}`, { cause: error });
+    const reason: Reason = isAuthFailure(error) ? 'AuthFailed' : 'BrokerUnreachable';
+    throw new TargetError(reason, `${brokers.servers.join()}: ${brokerWords(error)}`, { cause: error });
   }
+}
+
+/** What a broker answered, as a failure. @param what was asked for */
+export function refusalOf(what: string, error: unknown): TargetError {
+  const reason: Reason = isAuthFailure(error) ? 'AuthFailed' : 'TopicRefused';
+  return new TargetError(reason, `${what}: ${wordsOf(error)}`, { cause: error });
 }
 
 async function withDeadline<T>(work: Promise<T>, delayMs: number): Promise<T> {
@@ -84,20 +107,33 @@ async function withDeadline<T>(work: Promise<T>, delayMs: number): Promise<T> {
   }
 }
 
-export const errorsOf = (error: unknown): unknown[] =>
+const errorsOf = (error: unknown): unknown[] =>
   error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors : [error];
+
+/** Those of an aggregate, each with its cause: kafkajs wraps what it gave up on, and the depth is two at most. */
+const allOf = (error: unknown): Error[] =>
+  errorsOf(error)
+    .flatMap((part) => [part, part instanceof Error ? part.cause : null])
+    .filter((it) => it instanceof Error);
 
 /** The broker's error code by name, such as TOPIC_ALREADY_EXISTS; null: no answer of a broker. */
 export function errorType(error: unknown): string | null {
-  for (const part of errorsOf(error)) {
-    // kafkajs wraps what it gave up on; the depth is two at most.
-    for (const it of [part, part instanceof Error ? part.cause : null]) {
-      if (it instanceof Error && 'type' in it && typeof it.type === 'string') return it.type;
-    }
-  }
-  return null;
+  const found = allOf(error).find((it) => 'type' in it && typeof it.type === 'string');
+  return found === undefined ? null : String((found as Error & { type: string }).type);
+}
+
+// https://kafka.apache.org/protocol#protocol_error_codes
+const authTypes = /_AUTHORIZATION_FAILED$|^SASL_|^UNSUPPORTED_SASL_MECHANISM$|^ILLEGAL_SASL_STATE$/;
+
+/** One side does not accept who the other is, or what it may do. */
+function isAuthFailure(error: unknown): boolean {
+  const all = allOf(error);
+  return (
+    all.some((it) => it.name === 'KafkaJSSASLAuthenticationError' || isTlsFailure(it)) ||
+    authTypes.test(errorType(error) ?? '')
+  );
 }
 
 /** kafkajs trips over its own null when a broker goes away between two requests. */
 const brokerWords = (error: unknown): string =>
-  error instanceof TypeError ? 'the broker went away during a request' : wordsOf(error);
+  error instanceof TypeError ? 'the broker went away during a request' : withoutHint(wordsOf(error));

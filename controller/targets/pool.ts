@@ -1,47 +1,52 @@
-// One client per address, opened on first use and shared; a client that failed is dropped and opened anew.
+// One client per address and Secrets, opened on first use and shared; one that failed, or whose Secrets were rotated, is
+// closed and opened anew.
 
 export interface Pool<C> {
-  /** @throws what `open` throws; the next call tries again */
-  get(key: string): Promise<C>;
+  /**
+   * @param version of what the client was opened with: a client of another one is closed
+   * @throws what `open` throws; the next call tries again
+   */
+  get(key: string, version: string, open: () => Promise<C>): Promise<C>;
   drop(key: string): void;
   close(): Promise<void>;
 }
 
-export interface PoolOptions<C> {
-  open: (key: string) => Promise<C>;
-  close: (client: C) => Promise<void>;
+interface Entry<C> {
+  version: string;
+  client: Promise<C>;
 }
 
 // Most installations have one or two brokers; feeds may name others, and those of feeds that are gone must not pile up.
 const clientsMax = 32;
 
-export function createPool<C>({ open, close }: PoolOptions<C>): Pool<C> {
-  const clients = new Map<string, Promise<C>>();
+export function createPool<C>(close: (client: C) => Promise<void>): Pool<C> {
+  const entries = new Map<string, Entry<C>>();
 
   /** A client that is still connecting is closed when it is there; how that ends does not matter to anybody. */
   const discard = (client: Promise<C>) => client.then(close).catch(() => {});
 
   function drop(key: string): void {
-    const client = clients.get(key);
-    clients.delete(key);
-    if (client !== undefined) void discard(client);
+    const entry = entries.get(key);
+    entries.delete(key);
+    if (entry !== undefined) void discard(entry.client);
   }
 
   return {
-    get(key) {
-      const client = clients.get(key) ?? open(key);
+    get(key, version, open) {
+      if (entries.get(key)?.version !== version) drop(key);
+      const entry = entries.get(key) ?? { version, client: open() };
       // Moved to the end: the first key is the least recently used.
-      clients.delete(key);
-      clients.set(key, client);
-      client.catch(() => clients.get(key) === client && clients.delete(key));
-      const [oldest] = clients.keys();
-      if (clients.size > clientsMax && oldest !== undefined) drop(oldest);
-      return client;
+      entries.delete(key);
+      entries.set(key, entry);
+      entry.client.catch(() => entries.get(key) === entry && entries.delete(key));
+      const [oldest] = entries.keys();
+      if (entries.size > clientsMax && oldest !== undefined) drop(oldest);
+      return entry.client;
     },
     drop,
     async close() {
-      await Promise.all([...clients.values()].map(discard));
-      clients.clear();
+      await Promise.all([...entries.values()].map(({ client }) => discard(client)));
+      entries.clear();
     },
   };
 }

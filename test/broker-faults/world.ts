@@ -23,7 +23,11 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function startWorld(options: Pick<ClusterOptions, 'brokers' | 'properties' | 'prefix'>): Promise<World> {
+type WorldOptions = Pick<ClusterOptions, 'brokers' | 'properties' | 'prefix'> &
+  Partial<Pick<ClusterOptions, 'advertise'>>;
+
+/** Workers come through the network that breaks, unless they are advertised another way: it cannot read TLS. */
+export async function startWorld(options: WorldOptions): Promise<World> {
   const store = bedStore(console.log);
   const jars = await provide(store, await kafka());
   const app = await provide(store, await registry());

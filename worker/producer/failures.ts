@@ -1,5 +1,6 @@
 // Failures in words: of the network as @platformatic/kafka tells them, and of the broker by its error codes.
 import { protocolErrors, protocolErrorsCodesById } from '@platformatic/kafka';
+import { isTlsFailure, withoutHint } from '../../runtime/tls-failures.ts';
 
 /** The innermost messages say what happened, the outer ones how often. At most three: each attempt adds one. */
 export function describeError(error: Error): string {
@@ -16,7 +17,7 @@ function innerOf(error: Error): Error[] {
 /** Some answers carry the broker's own words beside the code. */
 function wordsOf(error: Error & { serverErrorMessage?: unknown; apiId?: unknown }): string {
   const { message, serverErrorMessage: said, apiId } = error;
-  return typeof said === 'string' && said !== '' ? `${apiId}: ${said}` : message;
+  return typeof said === 'string' && said !== '' ? `${apiId}: ${said}` : withoutHint(message);
 }
 
 /** @param code https://kafka.apache.org/protocol#protocol_error_codes */
@@ -26,9 +27,6 @@ export function describeCode(code: number): string {
   return message === undefined ? id : `${id}: ${message}`;
 }
 
-// https://nodejs.org/api/tls.html#x509-certificate-error-codes and https://nodejs.org/api/errors.html#openssl-error-codes
-const tlsCodes =
-  /^(ERR_SSL_|ERR_TLS_|CERT_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|EPROTO)/;
 const tlsWords = /TLS/;
 
 /** Why a broker could not be asked, and what a person can do about it where that is known; one sentence. */
@@ -42,9 +40,7 @@ export function describeSilence(servers: string, error: Error): string {
   if (all.some(({ code }) => code === 'PLT_KFK_AUTHENTICATION')) {
     return refusal('correct what K2_KAFKA_AUTH_PATH has, or the user at the broker');
   }
-  if (
-    all.some(({ code, message }) => tlsCodes.test(String(code)) || (code === 'PLT_KFK_USER' && tlsWords.test(message)))
-  ) {
+  if (all.some((one) => isTlsFailure(one) || (one.code === 'PLT_KFK_USER' && tlsWords.test(one.message)))) {
     return refusal('check K2_KAFKA_TLS, K2_KAFKA_TLS_CA_PATH and K2_KAFKA_TLS_CERTIFICATE_PATH');
   }
   return `broker ${servers} does not answer: ${said}`;
