@@ -6,6 +6,7 @@ import { type ExchangeFeed, group, kind, type Quantity, version } from '../api/e
 import { variables } from '../api/worker-config.ts';
 import type { ControllerConfig } from './config.ts';
 import type { KubeObject } from './kube/object.ts';
+import { podMetadata, scheduling } from './pod-template.ts';
 import {
   type Deployment,
   feedLabel,
@@ -68,15 +69,18 @@ export function workerDeployment(
     kind: 'Deployment',
     metadata,
     spec: {
-      replicas: 1 + feed.spec.standbys,
+      replicas: replicasOf(feed),
       revisionHistoryLimit: 3,
       selector: { matchLabels: selectorOf(feed, shard) },
       // The new worker waits, subscribed, before the old one ends; one that cannot start leaves the old one alone.
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
-      template: { metadata: { labels: metadata.labels }, spec: podSpec(feed, shard, config, addresses) },
+      template: { metadata: podMetadata(feed, metadata.labels), spec: podSpec(feed, shard, config, addresses) },
     },
   });
 }
+
+/** Of a feed that is paused none: its Deployments stay, with what is theirs alone, such as a restart. */
+const replicasOf = ({ spec }: ExchangeFeed): number => (spec.state === 'Paused' ? 0 : 1 + spec.standbys);
 
 /** Lets a drain end one worker of a shard at a time. Only for shards with a standby: see docs/decisions. */
 export function workerBudget(feed: ExchangeFeed, shard: Shard): PodDisruptionBudget {
@@ -116,7 +120,7 @@ function withHash<T extends KubeObject>(object: T): T {
 /** Fits the restricted profile. https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted */
 function podSpec(feed: ExchangeFeed, shard: Shard, config: ControllerConfig, addresses: WorkerAddresses) {
   return {
-    topologySpreadConstraints: [spreadOf(feed, shard)],
+    ...scheduling(feed.spec.worker, selectorOf(feed, shard)),
     // Workers need nothing from the API server.
     automountServiceAccountToken: false,
     // Otherwise each Service of the namespace adds variables, under the worker's prefix if it is named k2-something.
@@ -148,21 +152,6 @@ function podSpec(feed: ExchangeFeed, shard: Shard, config: ControllerConfig, add
         terminationMessagePolicy: 'FallbackToLogsOnError',
       },
     ],
-  };
-}
-
-/**
- * A standby on its owner's node would be lost with it. A wish, so that one node is enough; and always there, so that
- * asking for a standby adds a worker and replaces none.
- */
-function spreadOf(feed: ExchangeFeed, shard: Shard) {
-  return {
-    maxSkew: 1,
-    topologyKey: 'kubernetes.io/hostname',
-    whenUnsatisfiable: 'ScheduleAnyway',
-    labelSelector: { matchLabels: selectorOf(feed, shard) },
-    // Not beside the pods that an update replaces.
-    matchLabelKeys: ['pod-template-hash'],
   };
 }
 

@@ -97,8 +97,8 @@ function desireWorkload(feed: ExchangeFeed, config: ControllerConfig, addresses:
     feedKey: `${metadata.namespace}/${metadata.name}`,
     feedUid: metadata.uid,
     deployments: shards.map((shard) => workerDeployment(feed, shard, config, addresses)),
-    // For a single worker it could only hold up every drain, or do nothing.
-    budgets: spec.standbys === 0 ? [] : shards.map((shard) => workerBudget(feed, shard)),
+    // For a single worker it could only hold up every drain, or do nothing; for none there is nothing to do.
+    budgets: spec.standbys === 0 || spec.state === 'Paused' ? [] : shards.map((shard) => workerBudget(feed, shard)),
   };
 }
 

@@ -4,7 +4,14 @@
 import { covers } from './covers.ts';
 import type { Desired, DesiredWorkload, Subject, Topic } from './desired.ts';
 import { TargetError } from './errors.ts';
-import { type Deployment, isEnding, isRolledOut, type PodDisruptionBudget, type Workload } from './workload.ts';
+import {
+  type Deployment,
+  isEnding,
+  isPaused,
+  isRolledOut,
+  type PodDisruptionBudget,
+  type Workload,
+} from './workload.ts';
 
 export interface ObservedTopic {
   partitions: number;
@@ -38,7 +45,7 @@ export type Action = TopicAction | SubjectAction | WorkersAction;
 export interface Plan {
   /** Topics, then subjects, then workers. */
   actions: Action[];
-  /** Why a target has no actions though it is not as desired; workers have none either then. */
+  /** Why a target has no actions though it is not as desired; workers have none either then, unless they are to end. */
   refusals: TargetError[];
 }
 
@@ -46,7 +53,9 @@ export function plan(desired: Desired, observed: Observed): Plan {
   const topics = planTopics(desired.topics, observed.topics);
   const subjects = planSubjects(desired.subjects, observed.subjects);
   const refusals = [...topics.refusals, ...subjects.refusals];
-  const workers = refusals.length === 0 ? planWorkers(desired.workload, observed) : [];
+  // Whoever pauses a feed wants its workers to end, whatever becomes of its topics.
+  const mayWork = refusals.length === 0 || isPaused(desired.workload.deployments);
+  const workers = mayWork ? planWorkers(desired.workload, observed) : [];
   return { actions: [...topics.actions, ...subjects.actions, ...workers], refusals };
 }
 

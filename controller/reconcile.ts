@@ -8,6 +8,7 @@ import type { ControllerConfig } from './config.ts';
 import { type Desired, desire, type Schemas } from './desired.ts';
 import { classOf, conditionOf, type Reason, TargetError, wordsOf } from './errors.ts';
 import type { WorkerReader } from './feeds.ts';
+import { hold, isHeld } from './held.ts';
 import type { Outcome } from './kube/workers.ts';
 import { type FeedMemory, type Memory, recall } from './memory.ts';
 import type { ControllerMetrics } from './metrics.ts';
@@ -17,7 +18,7 @@ import { hear, ownerlessShards, type ShardReport } from './streaming.ts';
 import type { SubjectsTarget } from './targets/subjects.ts';
 import type { TopicsTarget } from './targets/topics.ts';
 import type { WorkersTarget } from './targets/workers.ts';
-import { type Deployment, isEnding, type Pod, type Workload } from './workload.ts';
+import { type Deployment, isEnding, isPaused, type Pod, type Workload } from './workload.ts';
 
 export const finalizer = 'feeds.k2.dev/workers';
 
@@ -85,10 +86,12 @@ export async function reconcile(key: string, parts: Parts): Promise<Outcome> {
     const { deployments } = parts.cache.workload(key);
     return conclude(key, { ...unseen, feed, deployments, failures: [desired] }, memory, parts);
   }
-  await parts.writer.setFinalizer(feed, true);
+  if (!isHeld(feed)) await parts.writer.setFinalizer(feed, true);
   const observed = await observe(desired, memory, parts);
   const { actions, refusals } = plan(desired, observed);
-  const { done, failures } = await apply(key, desired, actions, parts);
+  const { done, failures } = isHeld(feed)
+    ? { done: [], failures: hold(actions) }
+    : await apply(key, desired, actions, parts);
   const reached = await verify(desired, observed, done, [...refusals, ...failures], memory, parts);
   return conclude(key, { feed, desired, ...reached }, memory, parts);
 }
@@ -118,13 +121,13 @@ async function observe(desired: Desired, memory: FeedMemory, { targets, nowMs }:
   return { topics, subjects, workload, isHeldUp };
 }
 
-/** In order; after a failure the workers are left as they are. */
+/** In order; after a failure the workers are left as they are, unless they are to end. */
 async function apply(key: string, desired: Desired, actions: Action[], parts: Parts) {
   const failures: TargetError[] = [];
   const done: Action[] = [];
   for (const action of actions) {
     const { target, kind } = action;
-    if (target === 'workers' && failures.length > 0) break;
+    if (target === 'workers' && failures.length > 0 && !isPaused(desired.workload.deployments)) break;
     const failure = await orFailure(applyOne(desired, action, parts.targets));
     if (failure instanceof TargetError) {
       failures.push(failure);

@@ -71,7 +71,7 @@ function conditionsOf(seen: Seen, streaming: Streaming, completeness: Completene
     TopicsReady: judgeTopics(seen),
     SubjectsReady: judgeSubjects(seen),
     WorkersAvailable:
-      failureOf(seen, 'WorkersAvailable') ?? judgeWorkers(seen.feed.spec.shards, standing(seen), seen.pods),
+      failureOf(seen, 'WorkersAvailable') ?? judgeWorkers(seen.feed.spec.shards, standing(seen), seen.pods, seen.nowMs),
     Streaming: streaming.finding,
     DataComplete: completeness.finding,
     Ready: { reason: 'FeedReady', seen: '' },

@@ -1,7 +1,14 @@
 // What is watched: feeds, and the Deployments, budgets and Pods made for them. Any change puts the feed's key into the
 // queue.
 import { isDeepStrictEqual } from 'node:util';
-import { type ExchangeFeed, group, plural, version } from '../api/exchange-feed.ts';
+import {
+  type ExchangeFeed,
+  group,
+  pauseReconciliationAnnotation,
+  plural,
+  restartAnnotation,
+  version,
+} from '../api/exchange-feed.ts';
 import type { Logger } from '../runtime/log.ts';
 import { systemClock } from './kube/clock.ts';
 import type { KubeMetrics } from './kube/metrics.ts';
@@ -83,15 +90,17 @@ export function createWatches({ namespace, onKey, ...shared }: WatchesOptions): 
   };
 }
 
-/** Not our own status writes: only a feed that is new, gone, being deleted, or has another spec or other finalizers. */
+/**
+ * Not our own status writes, nor annotations of others: only a feed that is new, gone, being deleted, or has another
+ * spec, other finalizers, or another value of an annotation that we read. The generation counts changes of the spec.
+ */
 export function needsReconcile(previous: ExchangeFeed | null, current: ExchangeFeed | null): boolean {
   if (previous === null || current === null) return true;
-  const wanted = ({ metadata: { uid, generation, deletionTimestamp, finalizers } }: ExchangeFeed) => ({
-    uid,
-    generation,
-    deletionTimestamp,
-    finalizers,
-  });
+  const wanted = ({ metadata }: ExchangeFeed) => {
+    const { uid, generation, deletionTimestamp, finalizers, annotations = {} } = metadata;
+    const read = [pauseReconciliationAnnotation, restartAnnotation].map((name) => annotations[name]);
+    return { uid, generation, deletionTimestamp, finalizers, read };
+  };
   return !isDeepStrictEqual(wanted(previous), wanted(current));
 }
 

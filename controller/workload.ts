@@ -47,9 +47,25 @@ export interface Workload {
   budgets: PodDisruptionBudget[];
 }
 
+export interface ContainerTermination {
+  exitCode: number;
+  reason?: string;
+  message?: string;
+}
+
+export interface ContainerStatus {
+  ready: boolean;
+  /** Its start-up probe has passed. */
+  started?: boolean;
+  restartCount: number;
+  state?: ContainerState;
+  lastState?: ContainerState;
+}
+
 interface ContainerState {
   waiting?: { reason?: string; message?: string };
-  terminated?: { exitCode?: number; reason?: string; message?: string };
+  running?: { startedAt?: string };
+  terminated?: ContainerTermination;
 }
 
 export interface Pod extends KubeObject {
@@ -57,12 +73,7 @@ export interface Pod extends KubeObject {
     phase?: string;
     podIP?: string;
     conditions?: WorkloadCondition[];
-    containerStatuses?: {
-      ready: boolean;
-      restartCount: number;
-      state?: ContainerState;
-      lastState?: ContainerState;
-    }[];
+    containerStatuses?: ContainerStatus[];
   };
 }
 
@@ -76,6 +87,12 @@ export const shardOf = ({ metadata }: KubeObject): number => Number(metadata.lab
 
 /** On its way out: it still runs, and comes back under this name only once it is gone. */
 export const isEnding = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp !== undefined;
+
+/** Its containers have ended for good, as after an eviction; the pod stays only to tell of it. */
+export const hasEnded = ({ status }: Pod): boolean => status?.phase === 'Failed' || status?.phase === 'Succeeded';
+
+/** None of a feed's Deployments is to have a worker. */
+export const isPaused = (deployments: Deployment[]): boolean => deployments.every(({ spec }) => spec.replicas === 0);
 
 /** Every replica is of the newest configuration and available; replicas of an older one may still end. */
 export function isRolledOut({ metadata, spec: { replicas }, status = {} }: Deployment): boolean {

@@ -6,6 +6,7 @@ import { apply, deleteObject } from '../kube/apply.ts';
 import { KubeError } from '../kube/errors.ts';
 import type { Transport } from '../kube/transport.ts';
 import type { WorkersAction } from '../plan.ts';
+import { refusal } from '../workers.ts';
 import { budgets, deployments, type Workload } from '../workload.ts';
 import type { Target } from './target.ts';
 
@@ -45,7 +46,8 @@ export function createWorkersTarget({ transport, cached, fieldManager }: Workers
         if (!(error instanceof KubeError) || !refusalStatuses.includes(error.status)) throw error;
         // What was asked is in front of what the server says.
         const said = error.message.replace(/^[A-Z]+ \S+: \d+ /, '');
-        throw new TargetError('WorkersRefused', said, { cause: error });
+        const { reason, seen } = refusal(said);
+        throw new TargetError(reason, seen, { cause: error });
       }
     },
     remove,

@@ -20,8 +20,8 @@ test('the reference lists exactly the reasons there are, with condition, class a
 
 describe('a message', () => {
   test('says what was seen, then what to do', () => {
-    expect(sentence('ImagePullFailed', 'x-0: ErrImagePull: no such image.')).toBe(
-      "x-0: ErrImagePull: no such image. Check the image's name and that nodes may pull it.",
+    expect(sentence('WorkerCrashing', 'x-0 ended once.')).toBe(
+      "x-0 ended once. Look into the worker's log with kubectl logs --previous.",
     );
   });
 
