@@ -127,7 +127,8 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
   async function send(series: Series, signal: AbortSignal): Promise<void> {
     const { namespace = 'default' } = series.object.metadata;
     const { name, count, lastMs } = series;
-    const body = series.writtenCount === 0 ? eventOf(series, controller, instance) : { series: seriesOf(count, lastMs) };
+    const body =
+      series.writtenCount === 0 ? eventOf(series, controller, instance) : { series: seriesOf(count, lastMs) };
     const sending = { body, signal, timeoutMs: requestMsMax };
     if (series.writtenCount === 0) await create(resourcePath({ ...events, namespace }), sending);
     else {
@@ -239,6 +240,9 @@ function noteOf(note: string): string {
   if (bytes.length <= noteBytesMax) return bytes.toString();
   const ellipsis = '…';
   // A character that is cut in two decodes to U+FFFD.
-  const kept = bytes.subarray(0, noteBytesMax - Buffer.byteLength(ellipsis)).toString().replace(/\uFFFD$/, '');
+  const kept = bytes
+    .subarray(0, noteBytesMax - Buffer.byteLength(ellipsis))
+    .toString()
+    .replace(/\uFFFD$/, '');
   return `${kept}${ellipsis}`;
 }

@@ -163,18 +163,20 @@ export function createElection(options: LeaseOptions): Election {
   }
 
   async function renew(): Promise<void> {
-    for (;;) {
+    while (!stop.signal.aborted) {
       await sleep(clock, retryMs, stop.signal);
-      if (stop.signal.aborted) return;
-      // A process that was paused wakes here, perhaps long after another has taken over.
-      if (isOverdue()) return lose(`not renewed for ${renewMsMax} ms`);
-      try {
-        if (await attempt(stop.signal)) setDeadline();
-        else if (seen !== null && !isOurs()) return lose(`${seen.spec?.holderIdentity || 'nobody'} has it`);
-      } catch (error) {
-        if (stop.signal.aborted) return;
-        log.warn({ lease: name, error }, 'the lease could not be renewed');
-      }
+      if (!stop.signal.aborted) await renewOnce();
+    }
+  }
+
+  async function renewOnce(): Promise<void> {
+    // A process that was paused wakes here, perhaps long after another has taken over.
+    if (isOverdue()) return lose(`not renewed for ${renewMsMax} ms`);
+    try {
+      if (await attempt(stop.signal)) setDeadline();
+      else if (seen !== null && !isOurs()) lose(`${seen.spec?.holderIdentity || 'nobody'} has it`);
+    } catch (error) {
+      if (!stop.signal.aborted) log.warn({ lease: name, error }, 'the lease could not be renewed');
     }
   }
 

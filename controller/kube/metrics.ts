@@ -113,11 +113,9 @@ export function createKubeMetrics(registry: Registry): KubeMetrics {
         ['controller'],
       ),
       activeWorkers: gauge('controller_runtime_active_workers', 'Keys worked on now.', ['controller']),
-      workersMax: gauge(
-        'controller_runtime_max_concurrent_reconciles',
-        'Keys worked on at once, at most.',
-        ['controller'],
-      ),
+      workersMax: gauge('controller_runtime_max_concurrent_reconciles', 'Keys worked on at once, at most.', [
+        'controller',
+      ]),
     };
   }
 }

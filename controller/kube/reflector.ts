@@ -100,7 +100,11 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     const query = { ...selectors, resourceVersion: from, allowWatchBookmarks: true, timeoutSeconds };
     let events = 0;
     try {
-      for await (const { type, object } of transport.watch<T>(path, query, { signal, idleMsMax, ...(accept && { accept: accept.watch }) })) {
+      for await (const { type, object } of transport.watch<T>(path, query, {
+        signal,
+        idleMsMax,
+        ...(accept && { accept: accept.watch }),
+      })) {
         events++;
         resourceVersion = object.metadata.resourceVersion ?? null;
         if (type !== 'BOOKMARK') set(keyOf(object), type === 'DELETED' ? null : object);

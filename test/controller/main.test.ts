@@ -1,62 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { type Call, startStub } from './kube/stub-api-server.ts';
-
-const environment = {
-  K2_KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:1',
-  K2_KAFKA_SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1',
-  K2_WORKER_IMAGE: 'k2/worker:1',
-  K2_HTTP_PORT: '0',
-};
-
-/** The real program; it ends with the test. */
-function startController(changes: Record<string, string>) {
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', 'controller/main.ts'], {
-    cwd: new URL('../..', import.meta.url),
-    env: { PATH: process.env.PATH, ...environment, ...changes },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stderr = '';
-  child.stderr.on('data', (data) => {
-    stderr += data;
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const exited = once(child, 'close').then(([code]) => code as number | null);
-  onTestFinished(async () => {
-    child.kill('SIGKILL');
-    await exited;
-  });
-  return {
-    child,
-    exited,
-    stderr: () => stderr,
-    /** The next log line with that message. */
-    async logged(msg: string): Promise<Record<string, unknown>> {
-      for (let next = await lines.next(); !next.done; next = await lines.next()) {
-        const line = JSON.parse(next.value);
-        if (line.msg === msg) return line;
-      }
-      throw new Error(`the controller ended without '${msg}': ${stderr}`);
-    },
-  };
-}
-
-/** The path of a kubeconfig. */
-async function kubeConfigFor(url: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'k2-controller-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const path = join(folder, 'kubeconfig');
-  const clusters = [{ name: 'stub', cluster: { server: url, 'insecure-skip-tls-verify': true } }];
-  const contexts = [{ name: 'stub', context: { cluster: 'stub', user: 'nobody' } }];
-  const users = [{ name: 'nobody', user: {} }];
-  await writeFile(path, JSON.stringify({ clusters, contexts, users, 'current-context': 'stub' }));
-  return path;
-}
+import { describe, expect, test } from 'vitest';
+import { type Call, startStub, status } from './kube/stub-api-server.ts';
+import { kubeConfigFor, startController } from './program.ts';
 
 const emptyList = { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion: '1' }, items: [] };
 const answerEmpty = (call: Call) => {
@@ -75,13 +19,15 @@ describe('a bad configuration ends the controller at once with code 2 and one li
 });
 
 test('the controller is ready once everything is listed, and ends cleanly on SIGTERM', async () => {
+  const leadership = { K2_LEADER_ELECTION: 'false' };
   const held: Call[] = [];
   let isHolding = true;
   const stub = await startStub((call) => {
     if (isHolding && call.path.endsWith('/pods')) held.push(call);
     else answerEmpty(call);
   });
-  const controller = startController({ KUBECONFIG: await kubeConfigFor(stub.url), K2_WATCH_NAMESPACE: 'market-data' });
+  const namespace = { K2_WATCH_NAMESPACE: 'market-data' };
+  const controller = startController({ KUBECONFIG: await kubeConfigFor(stub.url), ...namespace, ...leadership });
   const { port } = await controller.logged('started');
   const get = async (page: string) => {
     const response = await fetch(`http://127.0.0.1:${port}${page}`);
@@ -100,6 +46,7 @@ test('the controller is ready once everything is listed, and ends cleanly on SIG
   const ours = 'app.kubernetes.io/managed-by=k2-feed-operator';
   expect(listed.toSorted()).toEqual([
     ['/api/v1/namespaces/market-data/pods', ours],
+    ['/api/v1/namespaces/market-data/secrets', undefined],
     ['/apis/apps/v1/namespaces/market-data/deployments', ours],
     ['/apis/feeds.k2.dev/v1alpha1/namespaces/market-data/exchangefeeds', undefined],
     ['/apis/policy/v1/namespaces/market-data/poddisruptionbudgets', ours],
@@ -108,4 +55,65 @@ test('the controller is ready once everything is listed, and ends cleanly on SIG
   controller.child.kill('SIGTERM');
   expect(await controller.exited).toBe(0);
   expect(controller.stderr()).toBe('');
+});
+
+describe('of two controllers', () => {
+  const leasePath = '/apis/coordination.k8s.io/v1/namespaces/k2-system/leases';
+  const leadership = { K2_LEASE_NAMESPACE: 'k2-system', K2_LEASE_NAME: 'k2' };
+
+  const leaseOf = (holderIdentity: string, resourceVersion: string) => ({
+    metadata: { name: 'k2', namespace: 'k2-system', resourceVersion },
+    spec: { holderIdentity, leaseDurationSeconds: 15 },
+  });
+
+  /** A server with nothing but a lease, which `holder` has at first. */
+  async function startServer(holder: string) {
+    const server = { lease: leaseOf(holder, '1') };
+    const stub = await startStub((call) => {
+      if (!call.path.startsWith(leasePath)) return answerEmpty(call);
+      if (call.method === 'PUT') {
+        const sent = JSON.parse(call.body);
+        const { resourceVersion } = server.lease.metadata;
+        if (sent.metadata.resourceVersion !== resourceVersion)
+          return call.json(409, status(409, 'Conflict', 'modified'));
+        server.lease = { ...sent, metadata: { ...sent.metadata, resourceVersion: `${resourceVersion}1` } };
+      }
+      call.json(200, server.lease);
+    });
+    return { server, stub, kubeConfig: await kubeConfigFor(stub.url) };
+  }
+
+  test('the one that stands by is ready, and ends at once', async () => {
+    const { server, stub, kubeConfig } = await startServer('other');
+    const controller = startController({ KUBECONFIG: kubeConfig, ...leadership });
+    const { port } = await controller.logged('started');
+    expect(await controller.logged('another process leads')).toMatchObject({ holder: 'other' });
+    const metrics = await fetch(`http://127.0.0.1:${port}/metrics`).then((answer) => answer.text());
+    expect(metrics).toContain('leader_election_master_status{name="k2"} 0');
+    expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+    controller.child.kill('SIGTERM');
+    expect(await controller.exited).toBe(0);
+    expect(server.lease.spec.holderIdentity).toBe('other');
+    expect(stub.calls.filter(({ method }) => method !== 'GET')).toEqual([]);
+  });
+
+  test('the one that leads says who it is, and releases the lease when it ends', async () => {
+    const { server, kubeConfig } = await startServer('');
+    const controller = startController({ KUBECONFIG: kubeConfig, ...leadership });
+    const { identity } = await controller.logged('this process leads');
+    expect(identity).toMatch(/^[^_]+_[0-9a-f-]{36}$/);
+    expect(server.lease.spec.holderIdentity).toBe(identity);
+    controller.child.kill('SIGTERM');
+    expect(await controller.exited).toBe(0);
+    expect(server.lease.spec).toMatchObject({ holderIdentity: '', leaseDurationSeconds: 1 });
+  });
+
+  test('the one that loses the lease ends at once, with code 1', async () => {
+    const { server, kubeConfig } = await startServer('');
+    const controller = startController({ KUBECONFIG: kubeConfig, ...leadership });
+    await controller.logged('this process leads');
+    server.lease = leaseOf('other', '7');
+    expect(await controller.exited).toBe(1);
+    expect(server.lease.spec.holderIdentity).toBe('other');
+  });
 });

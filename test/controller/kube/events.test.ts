@@ -8,9 +8,17 @@ import { type Call, configMap, startStub, status, transportTo } from './stub-api
 
 const path = '/apis/events.k8s.io/v1/namespaces/shop/events';
 const object = configMap('a', '5');
-const brokerAway: EventNote = { type: 'Warning', reason: 'BrokerAway', note: 'connection refused', action: 'Reconcile' };
+const brokerAway: EventNote = {
+  type: 'Warning',
+  reason: 'BrokerAway',
+  note: 'connection refused',
+  action: 'Reconcile',
+};
 
 const answerAlways = (call: Call) => call.json(201, {});
+
+// A busy machine's time for what takes an idle one milliseconds.
+const waiting = { interval: 5, timeout: 10_000 };
 
 /** A writer that runs, on a clock that the test moves. */
 async function startWriter(answer: (call: Call, index: number) => void = answerAlways) {
@@ -40,8 +48,8 @@ async function startWriter(answer: (call: Call, index: number) => void = answerA
   const counted = async (result: string, count: number) =>
     vi.waitFor(async () => {
       const text = await registry.metrics();
-      expect(text).toContain(`event_recorder_events_total{result="${result}"} ${count}`);
-    });
+      expect(text.includes(`event_recorder_events_total{result="${result}"} ${count}\n`)).toBe(true);
+    }, waiting);
   return { stub, clock, logged, record: writer.record, end, body, counted };
 }
 
@@ -107,8 +115,8 @@ describe('an event', () => {
     );
     record(object, brokerAway);
     await counted('written', 1);
-    clock.advance(60_000);
     record(object, brokerAway);
+    clock.advance(60_000);
     await stub.call(1);
     clock.advance(await clock.timer(5_000));
     expect(await stub.call(2)).toMatchObject({ method: 'POST', path });

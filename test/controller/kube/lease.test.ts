@@ -202,7 +202,7 @@ describe('a leader', () => {
     const { server, leader } = await startLeader();
     leader.line.is = line;
     const released = leader.election.release();
-    await leader.pass(3_000);
+    await leader.pass(3_100);
     await released;
     expect(leader.logged.at(-1)).toBe('the lease could not be released: others wait 15 s');
     expect(holderOf(server)).toBe('a');

@@ -1,8 +1,9 @@
 // Reflectors on a real API server that is killed, paused, cut off, throttled, or forgets its history.
+
+import { KubeConfig } from '@kubernetes/client-node';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { KubeConfig } from '@kubernetes/client-node';
 import { systemClock } from '../../../controller/kube/clock.ts';
 import { listAll } from '../../../controller/kube/list.ts';
 import { createKubeMetrics } from '../../../controller/kube/metrics.ts';
@@ -216,14 +217,12 @@ const nothingForMirror = [
     kind: 'FlowSchema',
     metadata: { name: 'nothing-for-mirror' },
     spec: {
-      matchingPrecedence: 1,
+      matchingPrecedence: 2,
       priorityLevelConfiguration: { name: 'nothing' },
       rules: [
         {
           subjects: [{ kind: 'ServiceAccount', serviceAccount: { name: 'mirror', namespace: 'default' } }],
-          resourceRules: [
-            { verbs: ['*'], apiGroups: ['*'], resources: ['*'], namespaces: ['*'], clusterScope: true },
-          ],
+          resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'], namespaces: ['*'], clusterScope: true }],
         },
       ],
     },

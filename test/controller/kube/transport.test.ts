@@ -161,11 +161,11 @@ describe('a request that fails', () => {
   });
 
   test('because its connection is dead without a word is sent again over another, if it is a GET', async () => {
-    const deadPorts = new Set<unknown>();
+    // The connection of the second request swallows whatever is sent.
+    let deadPort = 0;
     const stub = await startStub((call, index) => {
-      if (index === 0) deadPorts.add(call.remotePort);
-      // From the second request on, the first connection swallows whatever is sent.
-      if (index === 0 || !deadPorts.has(call.remotePort)) call.json(200, { index });
+      if (index === 1) deadPort = call.remotePort;
+      if (call.remotePort !== deadPort) call.json(200, { index });
     });
     const clock = createFakeClock();
     const transport = transportTo(stub, { clock });
@@ -175,7 +175,6 @@ describe('a request that fails', () => {
     clock.advance(7_000);
     clock.advance(await clock.timer(1_000));
     expect(await answer).toEqual({ index: 2 });
-    expect(stub.connections).toBe(2);
   });
 
   test('by truncated JSON is a failure of the transport', async () => {
