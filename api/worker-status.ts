@@ -13,6 +13,8 @@ const gapSchema = z.object({
   state: z.enum(gapStates),
   /** Why it is lost, one sentence; empty while open. */
   message: z.string(),
+  /** Exchange time of the trade before it, milliseconds since 1970; absent: not known. */
+  timeMs: z.number().int().optional(),
 });
 
 /** What the trade ids of one symbol prove. */
@@ -23,13 +25,20 @@ const continuitySchema = z.object({
   message: z.string(),
   /** False: the exchange's ids cannot prove it, ever. */
   provable: z.boolean(),
-  /** Since start: written, and of them by REST; not written because they came again. */
+  /**
+   * Since `sinceMs`: written, and of them by REST; not written because they came again. With delivery ExactlyOnce the
+   * cursor topic keeps the counts, so a worker goes on with those of the one before it; else they begin at its start.
+   */
   written: z.number().int(),
   backfilled: z.number().int(),
   duplicates: z.number().int(),
+  /** Exchange time of the first trade that was counted, milliseconds since 1970; null: none was. */
+  sinceMs: z.number().int().nullable().optional(),
   /** Trades in the gaps. Where ids need not rise by 1, some of them may not exist. */
   missing: z.number().int(),
-  /** The first 20; all of them count in `missing`. */
+  /** REST had trades that the stream did not bring though it was subscribed, and it has brought none since. */
+  silent: z.boolean().optional(),
+  /** 20 at most, the newest lost ones first; all of them count in `missing`. */
   gaps: z.array(gapSchema),
 });
 

@@ -43,7 +43,7 @@ export async function* backfillGaps(options: BackfillOptions, signal: AbortSigna
       continue;
     }
     if (backfill === null) {
-      symbols.giveUp(job, 'the exchange has no history to ask');
+      symbols.giveUp(job, 'the exchange has no history to ask', monotonicMs());
       continue;
     }
     await sleep(budget.delayMs(monotonicMs()), signal);

@@ -14,11 +14,16 @@ export function continuityStatus(entry: SymbolEntry | undefined, exchange: Conti
   const duplicates = ids?.duplicates ?? entry?.recentIds.duplicates ?? 0;
   if (ids === null || entry === undefined) {
     const message = exchange.kind === 'none' ? exchange.why : 'nothing was read yet';
-    return { proven: false, message, provable, written: 0, backfilled: 0, duplicates, missing: 0, gaps: [] };
+    const nothing = { written: 0, backfilled: 0, missing: 0, sinceMs: null, gaps: [] };
+    return { proven: false, message, provable, duplicates, ...nothing };
   }
   const message = doubt(entry, ids);
-  const open = ids.gaps().map((gap) => ({ ...textOf(gap), state: 'open' as const, message: '' }));
-  const lost = ids.lost().map((gap) => ({ ...textOf(gap), state: 'lost' as const, message: gap.why }));
+  const open = ids.gaps().map((gap) => {
+    return { ...textOf(gap), state: 'open' as const, message: '', timeMs: gap.afterTimeMs };
+  });
+  const lost = ids.lost().map((gap) => {
+    return { ...textOf(gap), state: 'lost' as const, message: gap.why, ...(gap.timeMs && { timeMs: gap.timeMs }) };
+  });
   return {
     proven: message === '',
     message,
@@ -27,7 +32,10 @@ export function continuityStatus(entry: SymbolEntry | undefined, exchange: Conti
     backfilled: ids.repaired,
     duplicates,
     missing: missingOf(ids),
-    gaps: [...lost, ...open].slice(0, gapsToldMax),
+    sinceMs: ids.sinceMs,
+    silent: entry.isSilent,
+    // The newest are told first: what was lost long ago matters least.
+    gaps: [...lost.reverse(), ...open].slice(0, gapsToldMax),
   };
 }
 

@@ -24,6 +24,19 @@ export interface Gap extends IdRange {
 export interface Lost extends IdRange {
   missing: bigint;
   why: string;
+  /** Exchange time of the trade before it, milliseconds since 1970. Absent in cursors of older versions. */
+  timeMs?: number | undefined;
+}
+
+/** Trades since the first that was written, by whichever worker. */
+export interface Counts {
+  written: number;
+  /** Of those written: fetched over REST. */
+  repaired: number;
+  /** Came again, and were not written again. */
+  duplicates: number;
+  /** Exchange time of the first one, milliseconds since 1970. */
+  sinceMs: number;
 }
 
 /** What must be known of a symbol to go on where another worker ended. */
@@ -36,6 +49,8 @@ export interface Cursor {
   lost: readonly Lost[];
   /** Where ids began anew: the latest exchange time of the ids before. Null: they never did. */
   resetTimeMs: number | null;
+  /** Absent: not known. They begin with the next trade then. */
+  counts?: Counts | undefined;
 }
 
 export type Outcome = 'next' | 'gap' | 'out-of-order' | 'duplicate' | 'reset';
@@ -62,14 +77,17 @@ export class Continuity {
   #resetTimeMs: number | null = null;
   #gaps: Gap[] = [];
   #lost: Lost[] = [];
-  /** Trades to be written since start, live and back-filled. */
+  /** Trades to be written, live and back-filled, since the first; `resume` continues the counts of workers before. */
   written = 0;
   duplicates = 0;
   repaired = 0;
+  /** Exchange time of the first of them; null before it. */
+  sinceMs: number | null = null;
   /** Whether the cursor is another than when the caller last set this to false. */
   hasMoved = false;
 
-  resume({ lastId, timeMs, gaps, lost, resetTimeMs }: Cursor, nowMs: number): void {
+  resume({ lastId, timeMs, gaps, lost, resetTimeMs, counts }: Cursor, nowMs: number): void {
+    if (counts) Object.assign(this, counts);
     this.#firstId = 0n;
     this.#nextId = lastId + 1n;
     this.#lastTimeMs = timeMs;
@@ -84,7 +102,15 @@ export class Continuity {
     if (this.#nextId === null) return null;
     const gaps = this.#gaps.map(({ firstId, lastId, afterTimeMs }) => ({ firstId, lastId, afterTimeMs }));
     const lost = this.#lost.slice();
-    return { lastId: this.#nextId - 1n, timeMs: this.#newestTimeMs, gaps, lost, resetTimeMs: this.#resetTimeMs };
+    const { written, repaired, duplicates, sinceMs } = this;
+    return {
+      lastId: this.#nextId - 1n,
+      timeMs: this.#newestTimeMs,
+      gaps,
+      lost,
+      resetTimeMs: this.#resetTimeMs,
+      ...(sinceMs !== null && { counts: { written, repaired, duplicates, sinceMs } }),
+    };
   }
 
   /** A trade from the stream. Everything but a duplicate is to be written. */
@@ -99,7 +125,7 @@ export class Continuity {
     if (outcome === 'out-of-order') this.#takeLate(id, exchangeTimeMs, nowMs);
     else this.#advance(id, exchangeTimeMs);
     this.#newestTimeMs = Math.max(this.#newestTimeMs, exchangeTimeMs);
-    this.written++;
+    this.#count(exchangeTimeMs);
     this.hasMoved = true;
     return outcome;
   }
@@ -110,7 +136,7 @@ export class Continuity {
     if (this.#nextId !== null && id < this.#nextId) {
       if (!this.#isMissing(id)) return false;
       this.#close(id, id, exchangeTimeMs);
-      this.written++;
+      this.#count(exchangeTimeMs);
     } else {
       this.take(id, exchangeTimeMs, nowMs);
     }
@@ -126,13 +152,13 @@ export class Continuity {
   giveUp(gap: Gap, why: string): void {
     this.hasMoved = true;
     this.#gaps = this.#gaps.filter((other) => other !== gap);
-    const { firstId, lastId } = gap;
-    this.#lost.push({ firstId, lastId, missing: lastId - firstId + 1n, why });
+    const { firstId, lastId, afterTimeMs: timeMs } = gap;
+    this.#lost.push({ firstId, lastId, missing: lastId - firstId + 1n, why, timeMs });
     const [a, b] = this.#lost;
     if (this.#lost.length <= lostMax || a === undefined || b === undefined) return;
     const ids = [a.firstId, a.lastId, b.firstId, b.lastId].sort((x, y) => (x < y ? -1 : 1));
     const bounds = { firstId: ids[0] ?? a.firstId, lastId: ids[3] ?? b.lastId };
-    this.#lost.splice(0, 2, { ...bounds, missing: a.missing + b.missing, why: b.why });
+    this.#lost.splice(0, 2, { ...b, ...bounds, missing: a.missing + b.missing });
   }
 
   /** The id after the newest written, null before the first trade; and the exchange time of that newest. */
@@ -147,6 +173,11 @@ export class Continuity {
 
   lost(): readonly Lost[] {
     return this.#lost;
+  }
+
+  #count(exchangeTimeMs: number): void {
+    this.written++;
+    this.sinceMs ??= exchangeTimeMs;
   }
 
   #judge(id: bigint, exchangeTimeMs: number): Outcome {

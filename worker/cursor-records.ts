@@ -44,12 +44,16 @@ const id = z
   .regex(/^\d{1,38}$/, 'is not a number in quotes')
   .transform(BigInt);
 const timeMs = z.int('is not a number of milliseconds');
+const count = z.int('is not a count').min(0, 'is not a count');
 const cursorSchema = z.object({
   lastId: id,
   timeMs,
   gaps: z.array(z.object({ firstId: id, lastId: id, afterTimeMs: timeMs })),
-  lost: z.array(z.object({ firstId: id, lastId: id, missing: id, why: z.string() })).default([]),
+  lost: z
+    .array(z.object({ firstId: id, lastId: id, missing: id, why: z.string(), timeMs: timeMs.optional() }))
+    .default([]),
   resetTimeMs: timeMs.nullable().default(null),
+  counts: z.object({ written: count, repaired: count, duplicates: count, sinceMs: timeMs }).optional(),
 });
 const ownerSchema = z.object({
   instance: z.string(),
@@ -63,13 +67,14 @@ const ownerSchema = z.object({
 
 /** @param timeMs of the record, milliseconds since 1970 */
 export function cursorRecord(place: CursorPlace, symbol: string, cursor: Cursor, timeMs: number): ProducerRecord {
-  const { lastId, timeMs: lastTimeMs, gaps, lost, resetTimeMs } = cursor;
+  const { lastId, timeMs: lastTimeMs, gaps, lost, resetTimeMs, counts } = cursor;
   const value = {
     lastId,
     timeMs: lastTimeMs,
     gaps,
     ...(lost.length > 0 && { lost: lost.map((one) => ({ ...one, why: one.why.slice(0, whyLengthMax) })) }),
     ...(resetTimeMs !== null && { resetTimeMs }),
+    ...(counts && { counts }),
   };
   return record(place, `cursor ${place.feed} ${symbol}`, value, timeMs);
 }

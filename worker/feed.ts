@@ -153,6 +153,7 @@ export class Feed {
     const { exchange, kept, nowUs, monotonicMs, metrics } = this.#options;
     const parsed = exchange.parse(frame);
     metrics.frames[parsed.kind].inc();
+    if (parsed.kind === 'heartbeat') connection.link.heard();
     if (parsed.kind === 'heartbeat' || parsed.kind === 'ignored') return;
     if (parsed.kind !== 'trades' && parsed.kind !== 'unreadable') {
       this.#onAnswer(parsed, connection);
@@ -261,13 +262,18 @@ export class Feed {
 
   #writePage({ job, trades }: Page): void {
     const { symbols, records, metrics, log, nowUs, monotonicMs } = this.#options;
+    const { listing, isSilent } = job.entry;
     const admitted = symbols.fill(job, trades, monotonicMs());
+    if (job.entry.isSilent && !isSilent) {
+      log.warn({ symbol: listing.symbol }, 'the stream does not bring its trades: another connection subscribes anew');
+      this.#links.replaceSilent(listing.symbol);
+    }
     const receivedUs = nowUs();
     for (const { trade, canonicalSymbol, text } of admitted) {
       this.#append(records.backfilled(trade, text, canonicalSymbol, receivedUs));
     }
     if (admitted.length === 0) return;
     metrics.backfilled.inc(admitted.length);
-    log.info({ symbol: job.entry.listing.symbol, trades: admitted.length }, 'missing trades were repaired by REST');
+    log.info({ symbol: listing.symbol, trades: admitted.length }, 'missing trades were repaired by REST');
   }
 }

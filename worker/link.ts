@@ -22,7 +22,7 @@ const overlapMs = 2000;
 const lifetimeShare = { least: 0.9, jitter: 0.05 };
 
 /** Why a connection is replaced before it ends: a closed set, because it is a metric's label. */
-export type ReplaceReason = 'lifetime' | 'notice' | 'requested';
+export type ReplaceReason = 'lifetime' | 'notice' | 'requested' | 'silent';
 
 export interface Connection {
   id: string;
@@ -62,6 +62,8 @@ export class Link {
   /** Connections since the last trade; decides how long to wait before the next. */
   #failures = 0;
   #connectedMs = Number.NEGATIVE_INFINITY;
+  /** The last connection gave nothing, not even a heartbeat: the next one is no better until it gives something. */
+  #isSilent = false;
   #replacement = Promise.withResolvers<ReplaceReason>();
   #aborted: Promise<void> = Promise.resolve();
 
@@ -82,6 +84,14 @@ export class Link {
   /** A trade came: the exchange works. */
   gotTrades(connection: Connection): void {
     if (connection === this.#newest) this.#failures = 0;
+    this.heard();
+  }
+
+  /** A trade or a heartbeat came; the answer to a subscription does not show that the stream lives. */
+  heard(): void {
+    if (!this.#isSilent) return;
+    this.#isSilent = false;
+    this.#options.onProblem(null);
   }
 
   /** Has another connection take over from the given one, if none did yet. */
@@ -119,14 +129,15 @@ export class Link {
     const id = randomUUID();
     const url = exchange.connectUrl(webSocketUrl);
     const onFrame = (frame: Buffer) => this.#options.onFrame(frame, connection);
-    const socket = openSocket({ url, silenceMsMax: exchange.silenceMsMax, onFrame, monotonicMs, signal });
+    const onPing = () => this.heard();
+    const socket = openSocket({ url, silenceMsMax: exchange.silenceMsMax, onFrame, onPing, monotonicMs, signal });
     const subscriptions = new Subscriptions(exchange, socket, answerMsMax);
     const connection: Connection = { id, link: this, socket, subscriptions, isSubscribed: false };
     this.#open.add(connection);
     this.#newest = connection;
     void socket.ended.then((end) => this.#onEnd(connection, end));
     if (!(await socket.opened)) return null;
-    this.#options.onProblem(null);
+    if (!this.#isSilent) this.#options.onProblem(null);
     log.info({ connection: id, url, symbols: this.#symbols.length }, 'connected');
     this.#keepAlive(connection);
     return connection;
@@ -179,6 +190,7 @@ export class Link {
   #onEnd(connection: Connection, { reason, why }: End): void {
     const { metrics, log, onInterrupted, onProblem } = this.#options;
     this.#open.delete(connection);
+    if (reason === 'stale') this.#isSilent = true;
     metrics.disconnects.inc({ reason });
     const isExpected = reason === 'shutdown' || reason === 'replaced';
     log[isExpected ? 'info' : 'warn']({ connection: connection.id, reason }, why);

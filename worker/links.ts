@@ -49,6 +49,11 @@ export class Links {
     for (const link of this.#links.keys()) link.replace('requested');
   }
 
+  /** Has a new connection take over from the one that does not bring a symbol's trades. */
+  replaceSilent(symbol: string): void {
+    for (const link of this.#links.keys()) if (link.symbols().includes(symbol)) link.replace('silent');
+  }
+
   /** Ends the present connections; the next ones wait for room. */
   shed(why: string): void {
     for (const link of this.#links.keys()) link.end({ reason: 'memory', why });

@@ -30,6 +30,8 @@ export interface SocketOptions {
   silenceMsMax: number;
   /** Called with each frame's bytes as received. They share memory with their neighbours: keep, but do not write. */
   onFrame: (frame: Buffer) => void;
+  /** The exchange asked whether this side lives, which is answered: so the other does. */
+  onPing?: () => void;
   /** Milliseconds from any fixed point, never backwards. */
   monotonicMs: () => number;
   /** Ends the connection when aborted, also while it is being made. */
@@ -51,7 +53,7 @@ export interface Socket {
 }
 
 export function openSocket(options: SocketOptions): Socket {
-  const { url, silenceMsMax, onFrame, monotonicMs, signal } = options;
+  const { url, silenceMsMax, onFrame, onPing, monotonicMs, signal } = options;
   const webSocket = new WebSocket(url, {
     perMessageDeflate: false,
     maxPayload: frameBytesMax,
@@ -90,7 +92,10 @@ export function openSocket(options: SocketOptions): Socket {
     lastHeardMs = monotonicMs();
   }
 
-  webSocket.on('ping', heard);
+  webSocket.on('ping', () => {
+    heard();
+    onPing?.();
+  });
   webSocket.on('message', (data: Buffer) => {
     heard();
     if (!ended) onFrame(data);

@@ -3,6 +3,7 @@
 import { type BackoffLimits, backoffDelayMs } from '../runtime/backoff.ts';
 import { Continuity, type Cursor, type Gap, RecentIds, type RecentTrades } from './continuity.ts';
 import type { BackfilledTrade, BackfillRange, Exchange, Listing } from './exchanges/exchange.ts';
+import { Rhythm } from './rhythm.ts';
 import type { Trade } from './trade.ts';
 
 /** Frames that overtake each other, and the second of two connections, fill a gap by themselves within it. */
@@ -33,6 +34,9 @@ export interface SymbolEntry {
    */
   interruptedMs: number | null;
   tailFailures: number;
+  rhythm: Rhythm;
+  /** REST had trades that the stream did not bring though it was subscribed, and it has brought none since. */
+  isSilent: boolean;
 }
 
 /** What is written of symbols, by the name under which they are asked for; recent trades where ids prove nothing. */
@@ -140,8 +144,10 @@ export class Symbols {
   job(nowMs: number): Job | null {
     let oldest: Job | null = null;
     for (const entry of this.#entries.values()) {
-      const { continuity, listing, interruptedMs } = entry;
+      const { continuity, listing } = entry;
       if (continuity === null) continue;
+      const isSuspect = entry.interruptedMs === null && entry.rhythm.isBroken(nowMs);
+      const interruptedMs = isSuspect ? nowMs - tailGraceMs : entry.interruptedMs;
       for (const gap of continuity.gaps()) {
         if (gap.dueMs > nowMs || gap.openedMs + gapGraceMs > nowMs) continue;
         if (oldest?.gap && oldest.gap.openedMs <= gap.openedMs) continue;
@@ -179,7 +185,9 @@ export class Symbols {
     }
     if (gap === null) {
       entry.tailFailures = 0;
-      if (admitted.length === 0) entry.interruptedMs = null;
+      entry.rhythm.asked(nowMs);
+      if (entry.interruptedMs === null) entry.isSilent ||= admitted.length > 0;
+      else if (admitted.length === 0) entry.interruptedMs = null;
     } else if (continuity.gaps().includes(gap)) {
       gap.failures = 0;
       this.#onEmpty(continuity, gap, nowMs);
@@ -190,7 +198,9 @@ export class Symbols {
   /** The job could not be done; it is tried again, but not for ever. @param random a number in [0, 1) */
   fail(job: Job, why: string, nowMs: number, random: number): void {
     const { entry, continuity, gap } = job;
-    if (gap === null) {
+    if (gap === null && entry.interruptedMs === null) {
+      entry.rhythm.asked(nowMs);
+    } else if (gap === null) {
       entry.interruptedMs = nowMs - tailGraceMs + backoffDelayMs(++entry.tailFailures, failureLimits, random);
     } else if (nowMs - gap.openedMs > repairMsMax) {
       continuity.giveUp(gap, `not to be had for ${repairMsMax / 3_600_000} h: ${why}`);
@@ -199,9 +209,10 @@ export class Symbols {
     }
   }
 
-  giveUp({ entry, continuity, gap }: Job, why: string): void {
+  giveUp({ entry, continuity, gap }: Job, why: string, nowMs: number): void {
     if (gap) continuity.giveUp(gap, why);
     else entry.interruptedMs = null;
+    entry.rhythm.asked(nowMs);
   }
 
   #entryOf(listing: Listing, past: Cursor | RecentTrades | undefined, nowMs: number): SymbolEntry {
@@ -209,7 +220,9 @@ export class Symbols {
     const recentIds = new RecentIds();
     if (past && 'ids' in past) recentIds.resume(past);
     else if (past) continuity?.resume(past, nowMs);
-    return { listing, continuity, recentIds, interruptedMs: past ? Number.POSITIVE_INFINITY : null, tailFailures: 0 };
+    const interruptedMs = past ? Number.POSITIVE_INFINITY : null;
+    const stream = { interruptedMs, tailFailures: 0, rhythm: new Rhythm(), isSilent: false };
+    return { listing, continuity, recentIds, ...stream };
   }
 
   #onEmpty(continuity: Continuity, gap: Gap, nowMs: number): void {
@@ -227,6 +240,8 @@ export class Symbols {
 function isNew(entry: SymbolEntry, { tradeId, exchangeTimeMs }: Trade, nowMs: number): boolean {
   const { continuity, recentIds } = entry;
   if (continuity === null) return recentIds.take(tradeId, exchangeTimeMs);
+  entry.isSilent = false;
+  entry.rhythm.beat(nowMs);
   const outcome = continuity.take(BigInt(tradeId), exchangeTimeMs, nowMs);
   if (outcome === 'next' || outcome === 'gap' || outcome === 'reset') entry.interruptedMs = null;
   return outcome !== 'duplicate';

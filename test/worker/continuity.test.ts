@@ -49,7 +49,7 @@ describe('an id is', () => {
     expect(continuity.take(2n, timeOf(500_012n), 0)).toBe('next');
     expect(continuity.gaps()).toEqual([]);
     expect(continuity.lost()).toEqual([
-      { firstId: 500_001n, lastId: 500_009n, missing: 9n, why: 'ids began anew at 1' },
+      { firstId: 500_001n, lastId: 500_009n, missing: 9n, why: 'ids began anew at 1', timeMs: timeOf(500_000n) },
     ]);
   });
 
@@ -87,14 +87,15 @@ describe('a cursor', () => {
     expect(new Continuity().cursor()).toBeNull();
   });
 
-  test('holds all that must survive: the newest, what is missing and what is lost', () => {
+  test('holds all that must survive: the newest, what is missing, what is lost, and the counts', () => {
     const continuity = new Continuity();
     take(continuity, 1, 5, 9);
     const [gap] = continuity.gaps();
     if (gap) continuity.giveUp(gap, 'too old');
     const gaps = [{ firstId: 6n, lastId: 8n, afterTimeMs: timeOf(5n) }];
-    const lost = [{ firstId: 2n, lastId: 4n, missing: 3n, why: 'too old' }];
-    expect(continuity.cursor()).toEqual({ lastId: 9n, timeMs: timeOf(9n), gaps, lost, resetTimeMs: null });
+    const lost = [{ firstId: 2n, lastId: 4n, missing: 3n, why: 'too old', timeMs: timeOf(1n) }];
+    const counts = { written: 3, repaired: 0, duplicates: 0, sinceMs: timeOf(1n) };
+    expect(continuity.cursor()).toEqual({ lastId: 9n, timeMs: timeOf(9n), gaps, lost, resetTimeMs: null, counts });
     expect(resumed(continuity).cursor()).toEqual(continuity.cursor());
   });
 
@@ -165,7 +166,7 @@ describe('REST', () => {
     const [gap] = continuity.gaps();
     if (gap) continuity.giveUp(gap, 'too old');
     expect(continuity.gaps()).toEqual([]);
-    expect(continuity.lost()).toEqual([{ firstId: 2n, lastId: 4n, missing: 3n, why: 'too old' }]);
+    expect(continuity.lost()).toEqual([{ firstId: 2n, lastId: 4n, missing: 3n, why: 'too old', timeMs: timeOf(1n) }]);
   });
 });
 

@@ -10,8 +10,9 @@ const cursor: Cursor = {
   lastId: 123n,
   timeMs: 1_700_000_000_000,
   gaps: [{ firstId: 5n, lastId: 7n, afterTimeMs: 1_699_999_999_999 }],
-  lost: [{ firstId: 1n, lastId: 2n, missing: 2n, why: 'too old' }],
+  lost: [{ firstId: 1n, lastId: 2n, missing: 2n, why: 'too old', timeMs: 1_699_999_999_990 }],
   resetTimeMs: null,
+  counts: { written: 118, repaired: 3, duplicates: 0, sinceMs: 1_699_999_999_980 },
 };
 const owner: OwnerRecord = { instance: 'pod-1', state: 'owning', symbols: ['BTCUSDT'], fenced: new Map() };
 
@@ -33,7 +34,8 @@ describe('a record is text that a person can read', () => {
     const { key, value } = cursorRecord(place, 'BTCUSDT', { ...cursor, lost: [] }, 9);
     expect(key).toBe('cursor default/binance BTCUSDT');
     expect(String(value)).toBe(
-      '{"lastId":"123","timeMs":1700000000000,"gaps":[{"firstId":"5","lastId":"7","afterTimeMs":1699999999999}]}',
+      '{"lastId":"123","timeMs":1700000000000,"gaps":[{"firstId":"5","lastId":"7","afterTimeMs":1699999999999}],' +
+        '"counts":{"written":118,"repaired":3,"duplicates":0,"sinceMs":1699999999980}}',
     );
   });
 
@@ -90,6 +92,7 @@ test.each([
   ['{"lastId":"12a","timeMs":5,"gaps":[]}', 'lastId is not a number in quotes'],
   ['{"lastId":"1","timeMs":"x","gaps":[]}', 'timeMs is not a number of milliseconds'],
   ['{"lastId":"1","timeMs":5,"gaps":[{"firstId":"1"}]}', 'gaps.0.lastId'],
+  ['{"lastId":"1","timeMs":5,"gaps":[],"counts":{"written":-1}}', 'counts.written is not a count'],
   ['null', ''],
 ])('a value that cannot be read is told and changes nothing: %s', (text, problem) => {
   const { view, folded } = fold(cursorRecord(place, 'BTCUSDT', cursor, 0), text);
@@ -97,6 +100,18 @@ test.each([
   expect(JSON.stringify(folded[1])).toContain("'cursor default/binance BTCUSDT' at offset 1 is skipped");
   expect(JSON.stringify(folded[1])).toContain(problem);
   expect(view.cursors.get('BTCUSDT')).toEqual(cursor);
+});
+
+test('a cursor of an older version, without counts and times of losses, is read', () => {
+  const lost = '"lost":[{"firstId":"1","lastId":"2","missing":"2","why":"too old"}]';
+  const { view } = fold(cursorRecord(place, 'BTCUSDT', cursor, 0), `{"lastId":"9","timeMs":5,"gaps":[],${lost}}`);
+  expect(view.cursors.get('BTCUSDT')).toEqual({
+    lastId: 9n,
+    timeMs: 5,
+    gaps: [],
+    lost: [{ firstId: 1n, lastId: 2n, missing: 2n, why: 'too old' }],
+    resetTimeMs: null,
+  });
 });
 
 test('an owner record under no shard number, or in no known state, is told and skipped', () => {
@@ -139,8 +154,9 @@ test('any cursor and any owner come back as they were written', () => {
     lastId: id,
     timeMs,
     gaps: fc.array(fc.record({ ...range, afterTimeMs: timeMs })),
-    lost: fc.array(fc.record({ ...range, missing: id, why: fc.string({ maxLength: 100 }) })),
+    lost: fc.array(fc.record({ ...range, missing: id, why: fc.string({ maxLength: 100 }), timeMs })),
     resetTimeMs: fc.option(timeMs),
+    counts: fc.record({ written: fc.nat(), repaired: fc.nat(), duplicates: fc.nat(), sinceMs: timeMs }),
   });
   const owners: fc.Arbitrary<OwnerRecord> = fc.record({
     instance: fc.string(),

@@ -87,6 +87,17 @@ describe('a connection that ends', () => {
     expect((await metrics.disconnects.get()).values).toContainEqual({ labels: { reason: 'stale' }, value: 1 });
   });
 
+  test('because nothing is heard has a successor that counts for nothing until it gives a heartbeat', async () => {
+    const { status } = startFeed(['BTCUSDT'], createMemoryProducer(), { exchange: { ...binance, silenceMsMax: 500 } });
+    await exchange.subscribed(1);
+    await expect.poll(() => status.notStreaming()).toBeNull();
+    const successor = await exchange.subscribed(2);
+    await expect.poll(() => status.symbolsIn('subscribed')).toEqual(['BTCUSDT']);
+    expect(status.notStreaming()).toMatch(/^nothing was heard for \d+ s$/);
+    successor.ping();
+    await expect.poll(() => status.notStreaming()).toBeNull();
+  });
+
   test('because everything is rejected is tried again, and the reason is told', async () => {
     exchange.answer = ({ id }) => JSON.stringify({ error: { code: 2, msg: 'Invalid request' }, id });
     const { status, producer } = startFeed(['BTCUSDT']);

@@ -171,3 +171,58 @@ test('cursors are given of symbols that moved since they were last asked for, an
   ]);
   expect(create(unprovable).symbols.changedCursors()).toEqual([]);
 });
+
+describe('a symbol that falls silent', () => {
+  const minuteMs = 60_000;
+  /** A trade a second, the last one at 0. */
+  function streaming() {
+    const { symbols, jobAt, status } = create();
+    for (let id = 1; id <= 60; id++) symbols.admit([trade(id)], (id - 60) * 1000);
+    const ask = (nowMs: number, ...ids: number[]) =>
+      symbols.fill(jobAt(nowMs), page(...ids), nowMs).map(({ trade: { tradeId } }) => tradeId);
+    return { symbols, ask, status };
+  }
+
+  test('is asked of REST, and is quiet if there was no trade', () => {
+    const { symbols, ask, status } = streaming();
+    expect(symbols.job(2 * minuteMs)).toBeNull();
+    expect(ask(2 * minuteMs + 1, 60)).toEqual([]);
+    expect(status()).toMatchObject({ silent: false, proven: true });
+    expect(symbols.job(4 * minuteMs)).toBeNull();
+  });
+
+  test('is silent if there were trades, which are written, until the stream brings one', () => {
+    const { symbols, ask, status } = streaming();
+    expect(ask(2 * minuteMs + 1, 60, 61, 62)).toEqual(['61', '62']);
+    expect(status()).toMatchObject({ silent: true, proven: true, written: 62, backfilled: 2 });
+    symbols.admit([trade(63)], 3 * minuteMs);
+    expect(status()).toMatchObject({ silent: false, written: 63 });
+  });
+
+  test('is asked for again later when REST could not be asked', () => {
+    const { symbols, status } = streaming();
+    const job = symbols.job(3 * minuteMs);
+    if (job) symbols.fail(job, 'timeout', 3 * minuteMs, 0);
+    expect(status().proven).toBe(true);
+    expect(symbols.job(6 * minuteMs)).toBeNull();
+    expect(symbols.job(6 * minuteMs + 1)).not.toBeNull();
+  });
+});
+
+test('counts go on with those of the worker before, where the cursor has them', () => {
+  const counts = { written: 1000, repaired: 7, duplicates: 3, sinceMs: 1_600_000_000_000 };
+  const cursor = { lastId: 5n, timeMs: 1_700_000_000_005, gaps: [], lost: [], resetTimeMs: null };
+  const statusAfter = (past: typeof cursor & { counts?: typeof counts }) => {
+    const symbols = new Symbols(binance);
+    symbols.learn(btc, past, 0);
+    symbols.admit([trade(5), trade(6)], 0);
+    return continuityStatus(symbols.entries()[0], binance.continuity);
+  };
+  expect(statusAfter({ ...cursor, counts })).toMatchObject({
+    written: 1001,
+    backfilled: 7,
+    duplicates: 4,
+    sinceMs: 1_600_000_000_000,
+  });
+  expect(statusAfter(cursor)).toMatchObject({ written: 1, backfilled: 0, duplicates: 1, sinceMs: 1_700_000_000_006 });
+});
