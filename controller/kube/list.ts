@@ -24,8 +24,8 @@ interface List<T> {
  * API server. https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
  */
 export const metadataOnly = {
-  list: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=1',
-  watch: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=1',
+  list: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
+  watch: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
 } as const;
 
 // As client-go.
