@@ -39,7 +39,9 @@ const names = async () =>
 
 test('a feed can be applied from the start, a wrong one is refused, and our own transport sees what there is', async () => {
   await plane.apply(feed('first', 'binance'));
-  await expect(plane.apply(feed('wrong', 'no-such-exchange'))).rejects.toThrow(/spec\.exchange: Unsupported value: "no-such-exchange"/);
+  await expect(plane.apply(feed('wrong', 'no-such-exchange'))).rejects.toThrow(
+    /spec\.exchange: Unsupported value: "no-such-exchange"/,
+  );
   expect(await names()).toEqual(['first']);
 });
 
@@ -62,17 +64,20 @@ test('a killed API server starts again with what it had', async () => {
 test('a paused API server answers nothing until it is resumed', async () => {
   plane.pause('kube-apiserver');
   const asked = transport.request('POST', feedsPath, { body: {}, timeoutMs: 500 });
-  await expect(asked).rejects.toThrow(/no complete answer in 500 ms/);
+  const refusal = await asked.catch((error: unknown) => error);
   plane.resume('kube-apiserver');
+  expect(refusal).toBeInstanceOf(TransportError);
   expect(await names()).toEqual(['first']);
 });
 
 test('history that was compacted away is gone for a watch, once the API server has started again', async () => {
   const before = await transport.request<{ metadata: { resourceVersion: string } }>('GET', feedsPath);
-  await plane.apply(feed('second', 'kraken'));
+  await plane.apply(feed('second', 'bybit'));
   await plane.compact();
   await plane.kill('kube-apiserver');
   await plane.start('kube-apiserver');
+  // Until it has read the feeds from etcd it answers 429, which a list waits for and a watch does not.
+  expect(await names()).toEqual(['first', 'second']);
   const { resourceVersion } = before.metadata;
   const watch = transport.watch(
     feedsPath,
