@@ -183,14 +183,14 @@ export interface ExchangeFeedStatus {
     lastTradeTime?: string;
     /**
      * Trades written of trades made in the last hour, rounded down: `99.98%`; `unknown`: ids prove nothing. Absent:
-     * nobody says.
+     * nobody says, or there was no trade yet.
      */
     completeness?: string;
-    /** The same since the workers started. */
+    /** The same since the feed's first trade; with `AtLeastOnce`, since the workers' start. */
     completenessSinceStart?: string;
     /** Gaps in the trade ids, open and lost, at most 20 of each symbol. Absent: nobody says. */
     gaps?: number;
-    /** Since the workers started, counts of trades: in gaps; fetched over REST; not written because they came again. */
+    /** Since then, counts of trades: missing; fetched over REST; not written because they came again. */
     missing?: number;
     repaired?: number;
     duplicates?: number;

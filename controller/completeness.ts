@@ -4,10 +4,27 @@ import type { Finding } from './errors.ts';
 
 export interface Completeness {
   finding: Finding;
-  /** Share of the trades that are written: `100%` only if none is missing; null: no worker was heard. */
-  share: string | null;
-  /** Open and lost; null: no worker was heard. */
-  gaps: number | null;
+  /** Null: no worker was heard. */
+  totals: Totals | null;
+}
+
+/** Over all symbols, since the feed's first trade where the cursor topic keeps the counts. */
+export interface Totals {
+  /** Of symbols whose ids prove something: trades that are written, and that are missing. */
+  written: number;
+  missing: number;
+  repaired: number;
+  duplicates: number;
+  /** Open and lost, at most 20 of each symbol. */
+  gaps: number;
+  /** Of those gaps: still being asked for. */
+  open: number;
+  /** Exchange time of the first trade that was counted, milliseconds since 1970; null: none was. */
+  sinceMs: number | null;
+  /** False: no id proves anything, so `written` and `missing` mean nothing. */
+  isProvable: boolean;
+  /** Every symbol was heard: one that moves between shards is missing for a moment. */
+  isWhole: boolean;
 }
 
 interface SymbolContinuity extends ContinuityStatus {
@@ -32,38 +49,67 @@ const unheard: ContinuityStatus = { ...unsaid, message: 'no worker that writes i
 // One sentence; the worker's /status has 20 for each symbol, and its metrics have all.
 const gapsNamedMax = 5;
 
-/** @param statuses of the workers that write; where several have a symbol, each must have all of it */
-export function judgeCompleteness(symbols: string[], statuses: WorkerStatus[]): Completeness {
+/**
+ * @param statuses of the workers that write; where several have a symbol, each must have all of it
+ * @param keptSinceMs from when on the normalized topic keeps trades, milliseconds since 1970: what was lost before that
+ *   would not be there any more in any case
+ */
+export function judgeCompleteness(
+  symbols: string[],
+  statuses: WorkerStatus[],
+  keptSinceMs = Number.NEGATIVE_INFINITY,
+): Completeness {
+  if (statuses.length === 0) {
+    return { finding: { reason: 'ProofPending', seen: 'No worker that writes was heard' }, totals: null };
+  }
   const reports = Map.groupBy(
     statuses.flatMap((status) => status.symbols),
     ({ symbol }) => symbol,
   );
-  const known = symbols.flatMap((symbol) => {
+  const known = symbols.map((symbol): SymbolContinuity[] => {
     const own = reports.get(symbol);
     if (own === undefined) return [{ symbol, ...unheard }];
     const streamed = own.filter(({ state }) => state !== 'refused');
-    return streamed.map(({ continuity = unsaid }): SymbolContinuity => ({ symbol, ...continuity }));
+    return streamed.map(({ continuity = unsaid }) => ({ symbol, ...continuity }));
   });
-  if (statuses.length === 0)
-    return { finding: { reason: 'ProofPending', seen: 'No worker that writes was heard' }, share: null, gaps: null };
-  return {
-    finding: judge(known),
-    share: shareOf(statuses),
-    gaps: known.reduce((sum, { gaps }) => sum + gaps.length, 0),
-  };
+  const isWhole = symbols.every((symbol) => reports.has(symbol));
+  return { finding: judge(known.flat(), keptSinceMs), totals: { ...totalsOf(known), isWhole } };
 }
 
-function judge(known: SymbolContinuity[]): Finding {
-  const gapped = known.filter(({ missing, gaps }) => missing > 0 || gaps.length > 0);
+function judge(known: SymbolContinuity[], keptSinceMs: number): Finding {
+  const gapped = known
+    .map((it) => withoutExpired(it, keptSinceMs))
+    .filter((it) => it.missing > 0 || it.gaps.length > 0);
   if (gapped.length > 0) return gapFinding(gapped);
   const [unprovable] = known.filter(({ provable }) => !provable);
-  if (unprovable !== undefined) return { reason: 'NotProvable', seen: unprovable.message };
-  const [pending, ...more] = known.filter(({ proven }) => !proven);
+  if (unprovable !== undefined) {
+    return { reason: 'NotProvable', seen: `${unprovable.symbol}: ${unprovable.message}` };
+  }
+  const [pending, ...more] = known.filter((it) => !isProven(it, keptSinceMs));
   if (pending !== undefined) {
     const others = more.length > 0 ? ` (and ${more.length} more symbols)` : '';
     return { reason: 'ProofPending', seen: `${pending.symbol}: ${pending.message}${others}` };
   }
   return { reason: 'NoTradeMissing', seen: `The trade ids of every symbol are without a gap: ${known.length}` };
+}
+
+type Gap = ContinuityStatus['gaps'][number];
+
+const isExpired = ({ state, timeMs }: Gap, keptSinceMs: number): boolean =>
+  state === 'lost' && timeMs !== undefined && timeMs < keptSinceMs;
+
+const tradesOf = ({ firstId, lastId }: Gap): number => Number(BigInt(lastId) - BigInt(firstId) + 1n);
+
+function withoutExpired(symbol: SymbolContinuity, keptSinceMs: number): SymbolContinuity {
+  const gaps = symbol.gaps.filter((gap) => !isExpired(gap, keptSinceMs));
+  if (gaps.length === symbol.gaps.length) return symbol;
+  // Lost ones are told newest first: when one has expired, so have all that are not told, and the rest is told in full.
+  return { ...symbol, gaps, missing: gaps.reduce((sum, gap) => sum + tradesOf(gap), 0) };
+}
+
+/** A worker does not take a symbol for proven that has lost something, however long ago. */
+function isProven(symbol: SymbolContinuity, keptSinceMs: number): boolean {
+  return symbol.proven || symbol.gaps.some((gap) => isExpired(gap, keptSinceMs));
 }
 
 function gapFinding(gapped: SymbolContinuity[]): Finding {
@@ -81,7 +127,21 @@ function gapFinding(gapped: SymbolContinuity[]): Finding {
   return { reason: lost.length > 0 ? 'TradesLost' : 'GapsOpen', seen };
 }
 
-function shareOf(statuses: WorkerStatus[]): string {
-  const shares = statuses.flatMap(({ completeness }) => completeness ?? []);
-  return shares.length === 0 ? 'unknown' : `${Math.min(...shares)}%`;
+/** Of several workers that have a symbol, the one that has counted most of it. */
+function totalsOf(known: SymbolContinuity[][]): Omit<Totals, 'isWhole'> {
+  const counted = known.flatMap((own) => own.toSorted((a, b) => b.written - a.written).slice(0, 1));
+  const provable = counted.filter((it) => it.provable);
+  const sum = (from: SymbolContinuity[], count: (one: SymbolContinuity) => number) =>
+    from.reduce((total, one) => total + count(one), 0);
+  const since = provable.flatMap(({ sinceMs }) => sinceMs ?? []);
+  return {
+    written: sum(provable, ({ written }) => written),
+    missing: sum(provable, ({ missing }) => missing),
+    repaired: sum(counted, ({ backfilled }) => backfilled),
+    duplicates: sum(counted, ({ duplicates }) => duplicates),
+    gaps: sum(counted, ({ gaps }) => gaps.length),
+    open: sum(counted, ({ gaps }) => gaps.filter(({ state }) => state === 'open').length),
+    sinceMs: since.length === 0 ? null : since.reduce((least, one) => Math.min(least, one)),
+    isProvable: provable.length > 0,
+  };
 }

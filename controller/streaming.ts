@@ -43,8 +43,9 @@ export interface StreamingQuestion {
 
 // The CRD's bounds: more would be a page of its own in `kubectl describe`.
 const refusedMax = 20;
-const refusedNamedMax = 5;
 const messageCharactersMax = 1024;
+// One sentence.
+const symbolsNamedMax = 5;
 
 type SymbolReport = WorkerStatus['symbols'][number];
 
@@ -57,8 +58,9 @@ export function judgeStreaming(question: StreamingQuestion): Streaming {
     return report?.state === 'refused' ? [{ symbol, message: report.message.slice(0, messageCharactersMax) }] : [];
   });
   const pending = symbols.filter((symbol) => (reported.get(symbol)?.state ?? 'pending') === 'pending');
+  const silent = symbols.filter((symbol) => reported.get(symbol)?.continuity?.silent);
   return {
-    finding: judge(question, refused, pending),
+    finding: judge(question, refused, pending, silent),
     refused: refused.slice(0, refusedMax),
     live: statuses.length === 0 ? null : liveOf(reports.flatMap(({ owners }) => owners ?? [])),
   };
@@ -98,27 +100,40 @@ function preferReady<T extends { ready: boolean }>(workers: T[]): T[] {
 const statusesOf = ({ owners, standbys }: ShardReport): WorkerStatus[] =>
   owners ?? standbys.map(({ status }) => status);
 
-function judge(question: StreamingQuestion, refused: Streaming['refused'], pending: string[]): Finding {
+function judge(
+  question: StreamingQuestion,
+  refused: Streaming['refused'],
+  pending: string[],
+  silent: string[],
+): Finding {
   const { symbols, shards } = question;
   const reports = question.reports.filter(({ shard }) => shard < shards);
   if (refused.length === symbols.length) return refusal(refused, symbols.length);
-  const silent = reports.find(isSilent);
-  if (silent) return { reason: 'NotStreaming', seen: `${shardWords(silent, shards)}${messageOf(silent)}` };
+  const stuck = reports.find(isStuck);
+  if (stuck) return { reason: 'NotStreaming', seen: `${shardWords(stuck, shards)}${messageOf(stuck)}` };
+  // Its standby, if one was heard, does not know whether anything is missing.
+  const unreachable = reports.find((report) => report.unreachable !== null)?.unreachable;
+  if (unreachable) return { reason: 'WorkerUnreachable', seen: unreachable };
   const ownerless = explainOwnerless(question, reports);
   if (ownerless) return ownerless;
   if (pending.length > 0) {
     const unheard = explainUnheard(question, reports);
     if (unheard) return unheard;
   }
+  if (silent.length > 0) {
+    const seen = `${silent.length} of ${symbols.length} symbols are silent while they trade: ${named(silent)}`;
+    return { reason: 'SymbolsSilent', seen };
+  }
   if (refused.length > 0) return refusal(refused, symbols.length);
   if (pending.length > 0) {
-    return { reason: 'SymbolsPending', seen: `${pending.length} of ${symbols.length} symbols are not subscribed yet` };
+    const seen = `${pending.length} of ${symbols.length} symbols are not subscribed yet: ${named(pending)}`;
+    return { reason: 'SymbolsPending', seen };
   }
   return { reason: 'AllSymbolsStreaming', seen: `All symbols are subscribed: ${symbols.length}` };
 }
 
 /** A standby that is ready waits for its turn, which is as it should be; one that is not has a problem. */
-function isSilent({ owners, standbys }: ShardReport): boolean {
+function isStuck({ owners, standbys }: ShardReport): boolean {
   if (owners !== null) return owners.some(({ streaming }) => !streaming);
   return standbys.length > 0 && standbys.every(({ ready }) => !ready);
 }
@@ -141,25 +156,22 @@ function explainOwnerless({ shards, ownerless, wasReady }: StreamingQuestion, re
 
 /** Why nothing is known of some symbols. */
 function explainUnheard({ shards, podCount }: StreamingQuestion, reports: ShardReport[]): Finding | null {
-  const unreachable = reports.find((report) => report.unreachable !== null)?.unreachable;
-  if (unreachable) return { reason: 'WorkerUnreachable', seen: unreachable };
   const heard = reports.filter((report) => statusesOf(report).length > 0).map(({ shard }) => shard);
   if (heard.length === 0) {
-    return { reason: 'NoWorker', seen: podCount === 0 ? 'There is no worker' : 'No worker runs yet' };
+    return { reason: 'NoWorker', seen: podCount === 0 ? 'The feed has no worker' : 'No worker of the feed runs yet' };
   }
   const missing = Array.from({ length: shards }, (_, shard) => shard).find((shard) => !heard.includes(shard));
   return missing === undefined ? null : { reason: 'NoWorker', seen: `No worker of shard ${missing} runs yet` };
 }
 
 function refusal(refused: Streaming['refused'], total: number): Finding {
-  const named = refused
-    .slice(0, refusedNamedMax)
-    .map(({ symbol, message }) => (message ? `${symbol} (${message})` : symbol));
-  const more = refused.length > named.length ? `, and ${refused.length - named.length} more` : '';
-  return {
-    reason: 'SymbolsRefused',
-    seen: `${refused.length} of ${total} symbols are refused: ${named.join(', ')}${more}`,
-  };
+  const words = refused.map(({ symbol, message }) => (message ? `${symbol} (${message})` : symbol));
+  return { reason: 'SymbolsRefused', seen: `${refused.length} of ${total} symbols are refused: ${named(words)}` };
+}
+
+function named(symbols: string[]): string {
+  const more = symbols.length > symbolsNamedMax ? `, and ${symbols.length - symbolsNamedMax} more` : '';
+  return `${symbols.slice(0, symbolsNamedMax).join(', ')}${more}`;
 }
 
 /** While workers or shards change, a symbol that one worker streams is streaming. */

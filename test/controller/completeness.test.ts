@@ -24,17 +24,28 @@ const open = (firstId: string, lastId: string): Gap => ({ firstId, lastId, state
 const lost = (firstId: string, lastId: string): Gap => ({ ...open(firstId, lastId), state: 'lost', message: 'gone' });
 const gapped = (missing: number, ...gaps: Gap[]): ContinuityStatus => ({ ...proven, proven: false, missing, gaps });
 
+const nothing = {
+  written: 0,
+  missing: 0,
+  repaired: 0,
+  duplicates: 0,
+  gaps: 0,
+  open: 0,
+  sinceMs: null,
+  isProvable: true,
+  isWhole: true,
+};
+
 describe('a feed', () => {
   test('is complete when every symbol is proven', () => {
-    expect(judgeCompleteness(['A', 'B'], [worker({ A: proven, B: proven })])).toEqual({
+    expect(judgeCompleteness(['A', 'B'], [worker({ A: proven, B: { ...proven, sinceMs: 7 } })])).toEqual({
       finding: { reason: 'NoTradeMissing', seen: 'The trade ids of every symbol are without a gap: 2' },
-      share: '100%',
-      gaps: 0,
+      totals: { ...nothing, written: 20, sinceMs: 7 },
     });
   });
 
   test('with open gaps names them with their bounds', () => {
-    const { finding, share, gaps } = judgeCompleteness(
+    const { finding, totals } = judgeCompleteness(
       ['A', 'B'],
       [worker({ A: gapped(3, open('5', '6'), open('9', '9')), B: gapped(1, open('7', '7')) }, 99.98)],
     );
@@ -42,7 +53,7 @@ describe('a feed', () => {
       reason: 'GapsOpen',
       seen: '4 trades of 2 symbols are missing: A 5 to 6, A 9 to 9, B 7 to 7',
     });
-    expect([share, gaps]).toEqual(['99.98%', 3]);
+    expect(totals).toMatchObject({ missing: 4, gaps: 3, open: 3 });
   });
 
   test('with a gap that cannot be repaired names that one first, and why, and five at most', () => {
@@ -60,9 +71,8 @@ describe('a feed', () => {
   test('of an exchange whose ids prove nothing is never called complete', () => {
     const unprovable = { ...proven, proven: false, provable: false, message: 'ids are not numbered' };
     expect(judgeCompleteness(['A'], [worker({ A: unprovable }, null)])).toEqual({
-      finding: { reason: 'NotProvable', seen: 'ids are not numbered' },
-      share: 'unknown',
-      gaps: 0,
+      finding: { reason: 'NotProvable', seen: 'A: ids are not numbered' },
+      totals: { ...nothing, isProvable: false },
     });
   });
 
@@ -74,8 +84,7 @@ describe('a feed', () => {
     });
     expect(judgeCompleteness(['A'], [])).toEqual({
       finding: { reason: 'ProofPending', seen: 'No worker that writes was heard' },
-      share: null,
-      gaps: null,
+      totals: null,
     });
   });
 
@@ -84,7 +93,7 @@ describe('a feed', () => {
     const bare = symbols.map(({ continuity, ...symbol }) => symbol);
     expect(judgeCompleteness(['A'], [{ ...old, symbols: bare }])).toMatchObject({
       finding: { reason: 'ProofPending', seen: 'A: the worker does not say' },
-      share: 'unknown',
+      totals: nothing,
     });
   });
 
@@ -95,21 +104,34 @@ describe('a feed', () => {
   });
 
   test('waits for its proof while a symbol is on its way from one shard to another', () => {
-    expect(judgeCompleteness(['A', 'B'], [worker({ A: proven })]).finding).toEqual({
-      reason: 'ProofPending',
-      seen: 'B: no worker that writes it was heard',
-    });
+    const { finding, totals } = judgeCompleteness(['A', 'B'], [worker({ A: proven })]);
+    expect(finding).toEqual({ reason: 'ProofPending', seen: 'B: no worker that writes it was heard' });
+    expect(totals?.isWhole).toBe(false);
   });
 
-  test('is complete over several shards when each is, and as incomplete as the least complete', () => {
+  test('is complete over several shards when each is, and its counts are theirs together', () => {
     const two = [worker({ A: proven }), worker({ B: proven })];
-    expect(judgeCompleteness(['A', 'B'], two)).toMatchObject({ finding: { reason: 'NoTradeMissing' }, share: '100%' });
-    const gapped2 = [worker({ A: proven }), worker({ B: gapped(1, open('5', '5')) }, 99.5)];
-    expect(judgeCompleteness(['A', 'B'], gapped2)).toMatchObject({ finding: { reason: 'GapsOpen' }, share: '99.5%' });
+    expect(judgeCompleteness(['A', 'B'], two).finding.reason).toBe('NoTradeMissing');
+    const gappedTwo = [worker({ A: proven }), worker({ B: gapped(1, open('5', '5')) })];
+    const { finding, totals } = judgeCompleteness(['A', 'B'], gappedTwo);
+    expect([finding.reason, totals?.written, totals?.missing]).toEqual(['GapsOpen', 20, 1]);
   });
 
-  test('has the gaps of each of its workers while an update overlaps', () => {
-    const two = [worker({ A: proven }), worker({ A: gapped(1, open('5', '5')) }, 90)];
-    expect(judgeCompleteness(['A'], two)).toMatchObject({ finding: { reason: 'GapsOpen' }, share: '90%', gaps: 1 });
+  test('has the gaps of each of its workers while an update overlaps, and the counts of the older one', () => {
+    const two = [worker({ A: { ...proven, written: 3 } }), worker({ A: gapped(1, open('5', '5')) })];
+    const { finding, totals } = judgeCompleteness(['A'], two);
+    expect([finding.reason, totals?.written, totals?.gaps]).toEqual(['GapsOpen', 10, 1]);
+  });
+
+  test('forgets what was lost before the time from which on its topic keeps trades, and counts it all the same', () => {
+    const old = { ...lost('3', '4'), timeMs: 999 };
+    const judge = (...gaps: Gap[]) => judgeCompleteness(['A'], [worker({ A: gapped(gaps.length * 2, ...gaps) })], 1000);
+    expect(judge(old)).toMatchObject({ finding: { reason: 'NoTradeMissing' }, totals: { missing: 2, gaps: 1 } });
+    expect(judge({ ...old, timeMs: 1000 }, old).finding).toEqual({
+      reason: 'TradesLost',
+      seen: '2 trades of 1 symbols are missing: A 3 to 4 (lost: gone)',
+    });
+    expect(judge(lost('3', '4')).finding.reason).toBe('TradesLost');
+    expect(judge({ ...open('5', '6'), timeMs: 1 }).finding.reason).toBe('GapsOpen');
   });
 });

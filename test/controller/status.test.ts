@@ -3,54 +3,26 @@ import type { ConditionType, ExchangeFeedStatus } from '../../api/exchange-feed.
 import { desire } from '../../controller/desired.ts';
 import { TargetError } from '../../controller/errors.ts';
 import { describe, type Seen } from '../../controller/status.ts';
-import { config, proven, sampleFeed, schemas } from './sample-feed.ts';
+import { config, sampleFeed, schemas } from './sample-feed.ts';
+import {
+  conditionOf as condition,
+  counted,
+  report,
+  startMs,
+  wellSeen,
+  withReports,
+  withSymbol,
+  workerStatus,
+} from './seen.ts';
 
-const feed = sampleFeed();
-const desired = desire(feed, config, schemas);
-const [deployment] = desired.workload.deployments;
+const well = wellSeen();
+const { feed } = well;
+const [deployment] = well.desired?.workload.deployments ?? [];
 if (deployment === undefined) throw new Error('no Deployment is desired');
 const available = { observedGeneration: 1, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1 };
-const startMs = Date.parse('2026-01-01T00:00:00.900Z');
-const tradeMs = Date.parse('2026-01-01T00:00:00.500Z');
+const streams = workerStatus(feed.spec.symbols);
+const trading = (tradesPerSecond: number): Seen => withReports(well, [report({ ...streams, tradesPerSecond })]);
 
-function reportsOf(tradesPerSecond: number, symbols = feed.spec.symbols): Seen['reports'] {
-  const said = symbols.map((symbol) => ({
-    symbol,
-    state: 'subscribed' as const,
-    message: '',
-    lastTradeTimeMs: tradeMs,
-    continuity: proven,
-  }));
-  const figures = { completeness: 100, tradesTotal: 10, tradesPerSecond };
-  const status = {
-    exchange: 'binance',
-    role: 'owner' as const,
-    streaming: true,
-    message: '',
-    symbols: said,
-    ...figures,
-  };
-  return [{ shard: 0, owners: [status], standbys: [], unreachable: null }];
-}
-
-/** Everything is as it should be. */
-const well: Seen = {
-  feed,
-  previous: {},
-  desired,
-  topics: new Map(desired.topics.map(({ name, ...topic }) => [name, topic])),
-  subjects: new Map(desired.subjects.map(({ name }, index) => [name, index + 1])),
-  failures: [],
-  deployments: [{ ...deployment, status: available }],
-  pods: [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'binance-0-x' } }],
-  reports: reportsOf(168.4),
-  ownerless: [],
-  nowMs: startMs,
-  liveDue: true,
-};
-
-const condition = (status: ExchangeFeedStatus, type: ConditionType) =>
-  status.conditions?.find((candidate) => candidate.type === type);
 const isReady = (status: ExchangeFeedStatus) => condition(status, 'Ready')?.status;
 
 group('the status', () => {
@@ -80,7 +52,16 @@ group('the status', () => {
         { name: 'market.crypto.trades.binance.raw.dlq', content: 'DeadLetters', partitions: 3 },
         { name: 'market.crypto.cursors.binance', content: 'Cursors', partitions: 1 },
       ],
-      live: { tradesPerSecond: 168, lastTradeTime: '2026-01-01T00:00:00Z', completeness: '100%', gaps: 0 },
+      live: {
+        tradesPerSecond: 168,
+        lastTradeTime: '2026-01-01T00:00:00Z',
+        completeness: '100%',
+        completenessSinceStart: '100%',
+        missing: 0,
+        repaired: 0,
+        duplicates: 0,
+        gaps: 0,
+      },
     });
     expect(conditions?.map(({ type, status, reason }) => `${type} ${status} ${reason}`)).toEqual([
       'Ready True FeedReady',
@@ -178,9 +159,8 @@ group('the status of a feed in trouble', () => {
 group('live figures', () => {
   test('are left as they are until they are due', () => {
     const previous = describe(well);
-    const soon = describe({ ...well, previous, reports: reportsOf(5), liveDue: false });
-    expect(soon).toEqual(previous);
-    expect(describe({ ...well, previous, reports: reportsOf(5) }).live?.tradesPerSecond).toBe(5);
+    expect(describe({ ...trading(5), previous, liveDue: false })).toEqual(previous);
+    expect(describe({ ...trading(5), previous }).live?.tradesPerSecond).toBe(5);
   });
 
   test('are brought up to date at once when Ready flips', () => {
@@ -191,11 +171,45 @@ group('live figures', () => {
 
   test('keep the newest trade when a restarted worker has none yet', () => {
     const previous = describe(well);
-    const restarted = reportsOf(0, []);
-    expect(describe({ ...well, previous, reports: restarted }).live?.lastTradeTime).toBe('2026-01-01T00:00:00Z');
+    const restarted = withReports(well, [report(workerStatus([]))]);
+    expect(describe({ ...restarted, previous }).live?.lastTradeTime).toBe('2026-01-01T00:00:00Z');
+  });
+
+  test('sum what is missing, repaired and doubled over shards', () => {
+    const gap = { firstId: '5', lastId: '5', state: 'open' as const, message: '' };
+    const one = { ...counted, proven: false, written: 990, missing: 10, backfilled: 2, duplicates: 3, gaps: [gap] };
+    const other = { ...counted, written: 9000, backfilled: 5, duplicates: 4 };
+    const first = withSymbol(workerStatus(['BTCUSDT']), 'BTCUSDT', { continuity: one });
+    const second = withSymbol(workerStatus(['ETHUSDT']), 'ETHUSDT', { continuity: other });
+    const seen = wellSeen(sampleFeed({ shards: 2 }));
+    const { live } = describe(withReports({ ...seen, hour: null }, [report(first), report(second, true, 1)]));
+    expect(live).toMatchObject({
+      tradesPerSecond: 337,
+      completeness: '99.9%',
+      completenessSinceStart: '99.9%',
+      missing: 10,
+      repaired: 7,
+      duplicates: 7,
+      gaps: 1,
+    });
+  });
+
+  test('of completeness stay as they are while a symbol is on its way from one shard to another', () => {
+    const live = { tradesPerSecond: 5, completeness: '99.5%', completenessSinceStart: '99.9%' };
+    const moving = withReports(well, [report(workerStatus(['ETHUSDT']))]);
+    expect(describe({ ...moving, previous: { live } }).live).toMatchObject({ ...live, tradesPerSecond: 168 });
+  });
+
+  test('say unknown where no id proves anything', () => {
+    const continuity = { ...counted, proven: false, provable: false, message: 'ids are not numbered' };
+    const unprovable = feed.spec.symbols.reduce((said, name) => withSymbol(said, name, { continuity }), streams);
+    expect(describe(withReports(well, [report(unprovable)])).live).toMatchObject({
+      completeness: 'unknown',
+      completenessSinceStart: 'unknown',
+    });
   });
 
   test('are absent before any worker was heard', () => {
-    expect(describe({ ...well, reports: [] })).not.toHaveProperty('live');
+    expect(describe(withReports(well, []))).not.toHaveProperty('live');
   });
 });

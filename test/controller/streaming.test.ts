@@ -70,7 +70,7 @@ describe('a feed', () => {
     const half = report(status({ A: 'subscribed', B: 'pending' }));
     expect(judge(['A', 'B', 'C'], half)).toEqual({
       reason: 'SymbolsPending',
-      seen: '2 of 3 symbols are not subscribed yet',
+      seen: '2 of 3 symbols are not subscribed yet: B, C',
     });
   });
 
@@ -87,6 +87,15 @@ describe('a feed', () => {
     const { finding, refused } = streamingOf(symbols, [report(status(all))]);
     expect(refused).toHaveLength(20);
     expect(finding.seen).toMatch(/^30 of 30 symbols are refused: S0 .* S4 \(not listed\), and 25 more$/);
+  });
+
+  test('names the symbols of which REST has trades and the stream brings none', () => {
+    const said = status({ A: 'subscribed', B: 'subscribed' });
+    const symbols = said.symbols.map((it) => ({ ...it, continuity: { ...proven, silent: it.symbol === 'B' } }));
+    expect(judge(['A', 'B'], report({ ...said, symbols }))).toEqual({
+      reason: 'SymbolsSilent',
+      seen: '1 of 2 symbols are silent while they trade: B',
+    });
   });
 
   test('streams during an update while one of two workers has a symbol', () => {
@@ -122,6 +131,13 @@ describe('a shard with a standby', () => {
   test('does not stream when its owner does not, whatever its standby says', () => {
     const away = owner({ A: 'pending' }, 0, { streaming: false, message: 'disconnected for 12 s' });
     expect(judge(['A'], away, standby({ A: 'subscribed' })).seen).toBe('disconnected for 12 s');
+  });
+
+  test('is unknown when its owner cannot be asked, whatever its standby says', () => {
+    expect(judge(['A'], report(new Error('connect ETIMEDOUT')), standby({ A: 'subscribed' }))).toEqual({
+      reason: 'WorkerUnreachable',
+      seen: 'Cannot read the status of worker binance-0-x: connect ETIMEDOUT',
+    });
   });
 
   test('streams through a hand-over in a feed that is Ready', () => {
