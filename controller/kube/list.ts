@@ -15,8 +15,8 @@ interface List<T> {
   /** The kind of the items and `List`. */
   kind: string;
   metadata: { resourceVersion: string; continue?: string };
-  /** Built-in kinds come without apiVersion and kind. */
-  items: (Omit<T, 'apiVersion' | 'kind'> & Partial<KubeObject>)[];
+  /** Built-in kinds come without apiVersion and kind. Null: an empty list of metadata. */
+  items: (Omit<T, 'apiVersion' | 'kind'> & Partial<KubeObject>)[] | null;
 }
 
 /**
@@ -65,7 +65,7 @@ async function listPages<T extends KubeObject>(
     const options = { query: { ...query, continue: next }, signal, ...(accept && { accept }) };
     const page = await transport.request<List<T>>('GET', path, options);
     const type = { apiVersion: page.apiVersion, kind: page.kind.replace(/List$/, '') };
-    for (const item of page.items) {
+    for (const item of page.items ?? []) {
       const object = { ...type, ...item } as unknown as T;
       objects.set(keyOf(object), object);
     }
