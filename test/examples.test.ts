@@ -1,5 +1,5 @@
 // Every file in examples/ against the CRD's structural schema, as strictly as `kubectl apply` reads it. The CEL rules
-// run only in an API server: the end-to-end tests apply examples there.
+// run only in an API server: test/examples.api.test.ts applies them there.
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
@@ -89,6 +89,19 @@ describe('examples/', () => {
       expect(feed).toMatchObject({ apiVersion: `${group}/${version}`, kind });
       expect(problems(feed, schema, kind)).toEqual([]);
     }
+  });
+
+  test("holds one file with every field, but for the details of pods' places, which are Kubernetes' own", () => {
+    const paths = (of: unknown, at = 'spec'): string[] =>
+      typeof of === 'object' && of !== null && !Array.isArray(of)
+        ? Object.entries(of).flatMap(([name, below]) => [`${at}.${name}`, ...paths(below, `${at}.${name}`)])
+        : [];
+    const fields = ({ properties = {} }: Schema, at = 'spec'): string[] =>
+      Object.entries(properties).flatMap(([name, below]) => [`${at}.${name}`, ...fields(below, `${at}.${name}`)]);
+    const { spec } = parse(read('examples/binance-every-field.yaml')) as { spec: object };
+    const wanted = fields(schema.properties?.spec ?? {}).filter((path) => !path.startsWith('spec.worker.affinity.'));
+    expect(wanted.length).toBeGreaterThan(40);
+    expect(paths(spec)).toEqual(expect.arrayContaining(wanted));
   });
 
   test('holds one file for the simulator that differs from the minimal feed in its endpoint only', () => {

@@ -238,7 +238,9 @@ export class ControlPlane {
 
   async #installFeeds(): Promise<void> {
     await this.kubectl('apply', '--server-side', '-f', crd);
-    await this.kubectl('wait', '--for=condition=Established', '-f', crd, `--timeout=${startMs / 1000}s`);
+    // It fails at once while the CRD has no conditions at all.
+    const wait = ['wait', '--for=condition=Established', '-f', crd, `--timeout=${startMs / 1000}s`];
+    await until('feeds to be served', startMs, () => this.kubectl(...wait));
   }
 }
 
