@@ -1,6 +1,7 @@
 // From a feed and the controller's configuration to what should exist outside: topics, subjects, workload. Pure: the
 // same feed gives the same answer, whatever exists already.
-import type { ExchangeFeed } from '../api/exchange-feed.ts';
+import type { ExchangeFeed, TopicContent, TopicSpec } from '../api/exchange-feed.ts';
+import { type Access, type Brokers, brokersOf, openAccess, type RegistryPlace, registryOf } from './access.ts';
 import type { ControllerConfig } from './config.ts';
 import { type WorkerAddresses, workerBudget, workerDeployment } from './deployment.ts';
 import { spread } from './shards.ts';
@@ -8,8 +9,7 @@ import type { Workload } from './workload.ts';
 
 export interface Topic {
   name: string;
-  /** Cursors are shared by all feeds of an exchange, and read as one order. */
-  use: 'records' | 'cursors';
+  content: TopicContent;
   partitions: number;
   replicationFactor: number;
   /** By Kafka's names; set right when they differ. */
@@ -25,8 +25,8 @@ export interface Subject {
 }
 
 export interface Desired {
-  bootstrapServers: string[];
-  schemaRegistryUrl: string;
+  brokers: Brokers;
+  registry: RegistryPlace;
   /** Raw, normalized, dead letters; with delivery ExactlyOnce cursors, too. */
   topics: Topic[];
   /** Of the first two: a dead letter is what has no schema. */
@@ -48,46 +48,73 @@ export interface Schemas {
 }
 
 /** @throws Error when the spec has what the CRD does not let through, or its exchange has no schema */
-export function desire(feed: ExchangeFeed, config: ControllerConfig, schemas: Schemas): Desired {
-  const { exchange, topics } = feed.spec;
+export function desire(
+  feed: ExchangeFeed,
+  config: ControllerConfig,
+  schemas: Schemas,
+  access: Access = openAccess,
+): Desired {
+  const { exchange } = feed.spec;
   const rawSchema = schemas.raw[exchange];
   if (rawSchema === undefined) throw new Error(`exchange "${exchange}" has no schema`);
-  const normalizedName = topics.normalized.name ?? `market.crypto.trades.${exchange}`;
-  const rawName = topics.raw.name ?? `market.crypto.trades.${exchange}.raw`;
-  const deadLetterName = `${rawName}.dlq`;
-  const cursors = feed.spec.delivery === 'ExactlyOnce' ? [cursorTopic(feed)] : [];
-  const topic = (name: string, field: string, retention: string): Topic => ({
-    name,
-    use: 'records',
-    partitions: topics.partitions,
-    replicationFactor: topics.replicationFactor,
-    config: { 'retention.ms': String(parseDurationMs(field, retention)) },
-    initialConfig: {},
-  });
-  const bootstrapServers = feed.spec.kafka?.bootstrapServers?.split(',') ?? config.bootstrapServers;
+  const topics = desireTopics(feed);
+  const { rawName, normalizedName, deadLetterName } = topicNames(feed);
+  const bootstrapServers = serversOf(feed, config);
   const schemaRegistryUrl = feed.spec.schemaRegistry?.url ?? config.schemaRegistryUrl;
   return {
-    bootstrapServers,
-    schemaRegistryUrl,
-    topics: [
-      topic(rawName, 'topics.raw.retention', topics.raw.retention),
-      topic(normalizedName, 'topics.normalized.retention', topics.normalized.retention),
-      topic(deadLetterName, 'topics.raw.retention', topics.raw.retention),
-      ...cursors,
-    ],
+    brokers: brokersOf(feed, bootstrapServers, access),
+    registry: registryOf(feed, schemaRegistryUrl, access),
+    topics,
     subjects: [
       { name: subjectOf(rawName), schema: rawSchema },
       { name: subjectOf(normalizedName), schema: schemas.normalized },
     ],
     workload: desireWorkload(feed, config, {
+      access,
       bootstrapServers,
       schemaRegistryUrl,
       rawName,
       normalizedName,
       deadLetterName,
-      cursorsName: cursors[0]?.name,
+      cursorsName: topics.find(({ content }) => content === 'Cursors')?.name,
     }),
   };
+}
+
+export const serversOf = ({ spec }: ExchangeFeed, config: Pick<ControllerConfig, 'bootstrapServers'>): string[] =>
+  spec.kafka?.bootstrapServers?.split(',') ?? config.bootstrapServers;
+
+/** @throws Error when a retention is not a duration */
+export function desireTopics(feed: ExchangeFeed): Topic[] {
+  const { delivery, topics } = feed.spec;
+  const { rawName, normalizedName, deadLetterName } = topicNames(feed);
+  const topic = (content: TopicContent, name: string, field: 'raw' | 'normalized'): Topic => ({
+    name,
+    content,
+    partitions: topics.partitions,
+    replicationFactor: topics.replicationFactor,
+    config: enforced(`topics.${field}.retention`, topics[field]),
+    initialConfig: {},
+  });
+  return [
+    topic('Raw', rawName, 'raw'),
+    topic('Normalized', normalizedName, 'normalized'),
+    // Frames, too, and as large: what holds for the raw topic holds for them.
+    topic('DeadLetters', deadLetterName, 'raw'),
+    ...(delivery === 'ExactlyOnce' ? [cursorTopic(feed)] : []),
+  ];
+}
+
+function topicNames({ spec: { exchange, topics } }: ExchangeFeed) {
+  const rawName = topics.raw.name ?? `market.crypto.trades.${exchange}.raw`;
+  const normalizedName = topics.normalized.name ?? `market.crypto.trades.${exchange}`;
+  return { rawName, normalizedName, deadLetterName: `${rawName}.dlq` };
+}
+
+/** What is set right on the broker; a setting that the feed gives as null is not, be it one of ours. */
+function enforced(field: string, { retention, config = {} }: TopicSpec): Record<string, string> {
+  const wanted = { 'retention.ms': String(parseDurationMs(field, retention)), ...config };
+  return Object.fromEntries(Object.entries(wanted).flatMap(([name, value]) => (value === null ? [] : [[name, value]])));
 }
 
 function desireWorkload(feed: ExchangeFeed, config: ControllerConfig, addresses: WorkerAddresses): DesiredWorkload {
@@ -109,7 +136,7 @@ function desireWorkload(feed: ExchangeFeed, config: ControllerConfig, addresses:
 function cursorTopic({ spec: { exchange, topics } }: ExchangeFeed): Topic {
   return {
     name: `market.crypto.cursors.${exchange}`,
-    use: 'cursors',
+    content: 'Cursors',
     // One order for all that is written.
     partitions: 1,
     replicationFactor: topics.replicationFactor,

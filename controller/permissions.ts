@@ -1,11 +1,12 @@
-// What the controller asks of the API server, and why: the chart's role grants exactly this; a test holds the two
-// equal.
+// What the controller asks of the API server, and why: the chart's roles grant exactly this; a test holds them equal.
 
 export interface Permission {
   /** Empty: the core group. */
   apiGroup: string;
   resource: string;
   verbs: string[];
+  /** Asked for in the controller's own namespace only; absent: wherever feeds are. */
+  ownNamespace?: true;
   why: string;
 }
 
@@ -45,5 +46,31 @@ export const permissions: Permission[] = [
     resource: 'pods',
     verbs: ['list', 'watch'],
     why: 'Addresses of the workers, and why one does not start.',
+  },
+  {
+    apiGroup: '',
+    resource: 'secrets',
+    verbs: ['get', 'list', 'watch'],
+    why: 'Those that feeds name are read; list and watch ask for names and versions only, which is no verb of its own.',
+  },
+  {
+    apiGroup: 'events.k8s.io',
+    resource: 'events',
+    verbs: ['create', 'patch'],
+    why: 'Tells of transitions; patch counts what happens again.',
+  },
+  {
+    apiGroup: 'coordination.k8s.io',
+    resource: 'leases',
+    verbs: ['get', 'create', 'update'],
+    ownNamespace: true,
+    why: 'Leader election: one of several controllers works.',
+  },
+  {
+    apiGroup: '',
+    resource: 'configmaps',
+    verbs: ['get', 'create', 'patch'],
+    ownNamespace: true,
+    why: 'The ledger of the topics and subjects that it made; nothing else is ever deleted.',
   },
 ];

@@ -1,5 +1,6 @@
 // Desired and observed in, ordered actions out; `[]` when converged. Pure. What cannot or must not be done is a refusal
-// with a reason: no action ever removes a partition, a topic, a subject or a schema version.
+// with a reason: no action ever removes a partition, a topic, a subject or a schema version. Only a feed that is deleted
+// may take topics and subjects with it, by a plan of its own.
 
 import { covers } from './covers.ts';
 import type { Desired, DesiredWorkload, Subject, Topic } from './desired.ts';
@@ -19,6 +20,8 @@ export interface ObservedTopic {
   replicationFactor: number;
   /** Of what is desired; absent: the broker does not know such a setting. */
   config: Readonly<Record<string, string>>;
+  /** Somebody else made it, as far as the ledger knows: it is used as it is, and never deleted. */
+  isAdopted?: true;
 }
 
 /** By name; absent: it does not exist. */
@@ -74,13 +77,13 @@ function planTopics(desired: Topic[], observed: ObservedTopics | TargetError): P
 }
 
 function differs(desired: Topic['config'], observed: ObservedTopic['config'] = desired): boolean {
-  return Object.entries(desired).some(([name, value]) => (observed[name] ?? value) !== value);
+  return Object.entries(desired).some(([name, value]) => observed[name] !== value);
 }
 
 function refuseTopic(desired: Topic, observed: ObservedTopic | undefined): TargetError[] {
   if (observed === undefined) return [];
   const { name, partitions, replicationFactor } = desired;
-  if (desired.use === 'cursors') {
+  if (desired.content === 'Cursors') {
     if (observed.partitions === partitions) return [];
     const seen = `topic ${name} has ${observed.partitions} partitions, and cursors need one order, that of 1 partition`;
     return [new TargetError('CursorTopicRefused', seen)];
@@ -89,12 +92,42 @@ function refuseTopic(desired: Topic, observed: ObservedTopic | undefined): Targe
     const seen = `topic ${name} has ${observed.partitions} partitions, topics.partitions is ${partitions}`;
     return [new TargetError('PartitionShrinkRefused', `${seen}, and Kafka cannot remove any`)];
   }
+  const unknown = Object.keys(desired.config).find((setting) => observed.config[setting] === undefined);
+  if (unknown !== undefined) {
+    return [new TargetError('TopicRefused', `topic ${name}: the broker knows no topic setting "${unknown}"`)];
+  }
   if (observed.replicationFactor !== replicationFactor) {
     const seen = `topic ${name} has replication factor ${observed.replicationFactor}`;
     const wanted = `topics.replicationFactor is ${replicationFactor}`;
     return [new TargetError('ReplicationChangeRefused', `${seen}, ${wanted}`)];
   }
   return [];
+}
+
+/**
+ * Which topics, or subjects, go with a feed that wants its data deleted.
+ * @param names the feed's own
+ * @param made what this operator made
+ * @param inUse what other feeds use
+ */
+export function planRemoval(
+  names: readonly string[],
+  made: ReadonlySet<string>,
+  inUse: ReadonlySet<string>,
+): { removed: string[]; kept: string[] } {
+  const removed = names.filter((name) => made.has(name) && !inUse.has(name));
+  return { removed, kept: names.filter((name) => !removed.includes(name)) };
+}
+
+/** Of a broker that took a setting and has another value all the same: it would be set again for ever. */
+export function refuseUnsettled(desired: Topic[], observed: ObservedTopics): TargetError[] {
+  return desired.flatMap(({ name, config }) => {
+    const present = observed.get(name)?.config ?? config;
+    const setting = Object.keys(config).find((it) => present[it] !== config[it]);
+    if (setting === undefined) return [];
+    const seen = `topic ${name}: ${setting} was set to ${config[setting]}, and the broker has ${present[setting]}`;
+    return [new TargetError('TopicRefused', seen)];
+  });
 }
 
 function planSubjects(desired: Subject[], observed: ObservedSubjects | TargetError): Plan {

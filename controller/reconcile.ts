@@ -2,22 +2,38 @@
 // starts from what is there now, never from what happened.
 import { isDeepStrictEqual } from 'node:util';
 import type { ExchangeFeed } from '../api/exchange-feed.ts';
-import { backoffDelayMs } from '../runtime/backoff.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { Access } from './access.ts';
 import type { ControllerConfig } from './config.ts';
+import { type Claims, conflictsOf, heldSymbols } from './conflicts.ts';
+import { advanceDeletion, beginDeletion } from './deletion.ts';
 import { type Desired, desire, type Schemas } from './desired.ts';
-import { classOf, conditionOf, type Reason, TargetError, wordsOf } from './errors.ts';
+import { conditionOf, TargetError, wordsOf } from './errors.ts';
 import type { WorkerReader } from './feeds.ts';
 import { hold, isHeld } from './held.ts';
+import type { Recorder } from './kube/events.ts';
 import type { Outcome } from './kube/workers.ts';
+import { hourAfter } from './last-hour.ts';
 import { type FeedMemory, type Memory, recall } from './memory.ts';
 import type { ControllerMetrics } from './metrics.ts';
-import { type Action, type Observed, plan } from './plan.ts';
-import { describe, type Seen } from './status.ts';
-import { hear, ownerlessShards, type ShardReport } from './streaming.ts';
+import {
+  deletionPollMs,
+  driftLookMs,
+  liveMs,
+  lookAgainMs,
+  ownerlessFor,
+  ownerlessSince,
+  settleMs,
+  sharedLookMs,
+} from './pace.ts';
+import { type Action, type Observed, plan, refuseUnsettled } from './plan.ts';
+import type { SecretReader } from './secrets.ts';
+import { completenessOf, describe, type Seen } from './status.ts';
+import { hear, ownerlessShards } from './streaming.ts';
 import type { SubjectsTarget } from './targets/subjects.ts';
 import type { TopicsTarget } from './targets/topics.ts';
 import type { WorkersTarget } from './targets/workers.ts';
+import { actionDone, adoption, readyTransition } from './transitions.ts';
 import { type Deployment, isEnding, isPaused, type Pod, type Workload } from './workload.ts';
 
 export const finalizer = 'feeds.k2.dev/workers';
@@ -25,6 +41,8 @@ export const finalizer = 'feeds.k2.dev/workers';
 /** What the watches last saw; keys are `namespace/name` of the feed. */
 export interface Cache {
   feed(key: string): ExchangeFeed | null;
+  /** What feeds ask for: the same object as long as no feed's spec changes. */
+  claims(): Claims;
   workload(key: string): Workload;
   pods(key: string): Pod[];
 }
@@ -42,8 +60,10 @@ export interface Parts {
   writer: FeedWriter;
   targets: { topics: TopicsTarget; subjects: SubjectsTarget; workers: WorkersTarget };
   workers: WorkerReader;
+  secrets: SecretReader;
   memory: Memory;
   metrics: ControllerMetrics;
+  events: Recorder;
   log: Logger;
   /** Monotonic and wall clock, milliseconds. */
   nowMs: () => number;
@@ -51,26 +71,6 @@ export interface Parts {
   /** A number in [0, 1). */
   random: () => number;
 }
-
-// From 1 s on, so that Ready follows soon after it is true; 10 s at most while a person may be waiting for it.
-const progressLimits = { delayMsBase: 2_000, delayMsMax: 10_000 };
-// A broker or registry that is away is not asked by every feed every 10 s.
-const retryLimits = { delayMsBase: 2_000, delayMsMax: 30_000 };
-// Workers have no watch: their figures and their streaming are read at this rhythm.
-const readyMs = 30_000;
-// What stays so however often it is looked at, while the feed streams on.
-const lasting: Reason = 'TradesLost';
-// Kafka and the registry have no watch either; jitter, or all feeds would be looked at at once for ever after a start.
-const driftMs = 300_000;
-const driftJitter = 0.2;
-const liveMs = 30_000;
-// A worker that has just begun has no rate to tell yet.
-const settleMs = 5_000;
-// An owner that is silent is taken over from after 15 s, and that takes a few more: longer is no hand-over.
-const ownerlessMsMax = 30_000;
-// Deleting a worker takes as long as its drain, 45 s at most; a node that is gone must not keep a feed for ever.
-const deletionMsMax = 60_000;
-const deletionPollMs = 1_000;
 
 export async function reconcile(key: string, parts: Parts): Promise<Outcome> {
   const feed = parts.cache.feed(key);
@@ -81,48 +81,59 @@ export async function reconcile(key: string, parts: Parts): Promise<Outcome> {
   const memory = recall(parts.memory, key, feed);
   if (feed.metadata.deletionTimestamp !== undefined) return remove(key, feed, memory, parts);
 
-  const desired = accept(feed, parts);
-  if (desired instanceof TargetError) {
-    const { deployments } = parts.cache.workload(key);
-    return conclude(key, { ...unseen, feed, deployments, failures: [desired] }, memory, parts);
-  }
+  const access = await orFailure(parts.secrets.read(feed));
+  const desired = access instanceof TargetError ? access : accept(feed, access, parts);
+  if (desired instanceof TargetError) return refuse(key, feed, [desired], memory, parts);
+  const conflicts = await yieldTo(key, feed, parts);
+  if (conflicts.length > 0) return refuse(key, feed, conflicts, memory, parts);
   if (!isHeld(feed)) await parts.writer.setFinalizer(feed, true);
   const observed = await observe(desired, memory, parts);
   const { actions, refusals } = plan(desired, observed);
   const { done, failures } = isHeld(feed)
     ? { done: [], failures: hold(actions) }
-    : await apply(key, desired, actions, parts);
+    : await apply(feed, desired, actions, parts);
   const reached = await verify(desired, observed, done, [...refusals, ...failures], memory, parts);
   return conclude(key, { feed, desired, ...reached }, memory, parts);
 }
 
 /** Refuses what the CRD's own rules cannot: they may be those of another version than this program. */
-function accept(feed: ExchangeFeed, { config, schemas }: Parts): Desired | TargetError {
+function accept(feed: ExchangeFeed, access: Access, { config, schemas }: Parts): Desired | TargetError {
   if (schemas.raw[feed.spec.exchange] === undefined) {
     const known = Object.keys(schemas.raw).join(', ');
     return new TargetError('UnknownExchange', `exchange "${feed.spec.exchange}" is not one of: ${known}`);
   }
   try {
-    return desire(feed, config, schemas);
+    return desire(feed, config, schemas, access);
   } catch (error) {
     return new TargetError('InvalidSpec', wordsOf(error), { cause: error });
   }
 }
 
+/** Why another feed goes first; nothing is changed then, unless both write one symbol. */
+async function yieldTo(key: string, feed: ExchangeFeed, { cache, targets }: Parts): Promise<TargetError[]> {
+  const held = (of: string) => heldSymbols(cache.workload(of), cache.pods(of));
+  const { failures, mustEnd } = conflictsOf(key, cache.claims(), held);
+  if (mustEnd && !isHeld(feed)) await endWorkers(cache.workload(key), targets);
+  return failures;
+}
+
 async function observe(desired: Desired, memory: FeedMemory, { targets, nowMs }: Parts): Promise<Observed> {
   const workload = await targets.workers.observe(desired.workload);
-  const isHeldUp = ownerlessFor(memory, nowMs()).length > 0;
+  const isHeldUp = ownerlessFor(memory.ownerlessSinceMs, nowMs()).length > 0;
+  // Whoever has other credentials may see other things.
+  if (memory.verified?.secrets !== desired.brokers.version) memory.verified = null;
   const { verified } = memory;
   if (verified !== null && nowMs() < verified.untilMs) return { ...verified, workload, isHeldUp };
+  const ageMsMax = verified === null ? 0 : sharedLookMs;
   const [topics, subjects] = await Promise.all([
-    orFailure(targets.topics.observe(desired)),
-    orFailure(targets.subjects.observe(desired)),
+    orFailure(targets.topics.observe(desired, ageMsMax)),
+    orFailure(targets.subjects.observe(desired, ageMsMax)),
   ]);
   return { topics, subjects, workload, isHeldUp };
 }
 
 /** In order; after a failure the workers are left as they are, unless they are to end. */
-async function apply(key: string, desired: Desired, actions: Action[], parts: Parts) {
+async function apply(feed: ExchangeFeed, desired: Desired, actions: Action[], parts: Parts) {
   const failures: TargetError[] = [];
   const done: Action[] = [];
   for (const action of actions) {
@@ -133,7 +144,9 @@ async function apply(key: string, desired: Desired, actions: Action[], parts: Pa
       failures.push(failure);
     } else {
       done.push(action);
-      parts.log.info({ feed: key, target, kind }, 'applied');
+      parts.log.info({ feed: desired.workload.feedKey, target, kind }, 'applied');
+      const event = actionDone(action);
+      if (event) parts.events.record(feed, event);
       parts.metrics.actions.inc({ target, kind });
     }
   }
@@ -169,15 +182,18 @@ async function verify(
   ]);
   // What could not be observed before is among the failures already; what went away just now is not.
   const isNew = (it: unknown): it is TargetError => it instanceof TargetError && !failures.includes(it);
-  const all = [...failures, ...[topics, subjects].filter(isNew)];
+  const isConfigured = done.some(({ kind }) => kind === 'configure') && !(topics instanceof TargetError);
+  const unsettled = isConfigured ? refuseUnsettled(desired.topics, topics) : [];
+  const all = [...failures, ...[topics, subjects].filter(isNew), ...unsettled];
   const known = {
     topics: topics instanceof TargetError ? null : topics,
     subjects: subjects instanceof TargetError ? null : subjects,
   };
   if (all.some(({ reason }) => conditionOf(reason) !== 'WorkersAvailable')) memory.verified = null;
   else if (known.topics && known.subjects && (memory.verified === null || nowMs() >= memory.verified.untilMs)) {
-    const untilMs = nowMs() + driftMs * (1 + driftJitter * (random() - 0.5));
-    memory.verified = { topics: known.topics, subjects: known.subjects, untilMs };
+    const untilMs = nowMs() + driftLookMs(random());
+    const secrets = desired.brokers.version;
+    memory.verified = { topics: known.topics, subjects: known.subjects, secrets, untilMs };
   }
   return { ...known, deployments: deploymentsAfter(observed.workload, done), failures: all };
 }
@@ -195,26 +211,27 @@ function deploymentsAfter({ deployments }: Workload, done: Action[]): Deployment
   return [...after.values()];
 }
 
-const unseen = { desired: null, topics: null, subjects: null };
+const endWorkers = ({ deployments }: Workload, { workers }: Parts['targets']) =>
+  Promise.all(deployments.filter((it) => !isEnding(it)).map(workers.remove));
 
-/** Nothing writes any more when the feed is gone; topics and subjects stay. */
+/** Nothing is changed, so what runs goes on; only a feed that is paused has its workers ended all the same. */
+async function refuse(key: string, feed: ExchangeFeed, failures: TargetError[], memory: FeedMemory, parts: Parts) {
+  const workload = parts.cache.workload(key);
+  if (feed.spec.state === 'Paused' && !isHeld(feed)) await endWorkers(workload, parts.targets);
+  const { deployments } = workload;
+  return conclude(key, { desired: null, topics: null, subjects: null, feed, deployments, failures }, memory, parts);
+}
+
+/** Step by step, so that nothing waits in here; the last step lets the feed go. */
 async function remove(key: string, feed: ExchangeFeed, memory: FeedMemory, parts: Parts): Promise<Outcome> {
   if (!feed.metadata.finalizers?.includes(finalizer)) return 'done';
-  const { deployments } = parts.cache.workload(key);
-  const isGone = deployments.length === 0 && parts.cache.pods(key).length === 0;
-  memory.deletedMs ??= parts.nowMs();
-  const isOverdue = parts.nowMs() - memory.deletedMs >= deletionMsMax;
-  if (isGone || isOverdue) {
-    if (isOverdue) parts.log.warn({ feed: key }, `workers are not gone after ${deletionMsMax} ms: the feed goes first`);
+  memory.deletion ??= beginDeletion(parts.nowMs());
+  const waiting = await advanceDeletion(key, feed, memory.deletion, parts);
+  if (waiting === null) {
     await parts.writer.setFinalizer(feed, false);
     return 'done';
   }
-  // Budgets hold up no deletion, and the cluster collects them with the feed.
-  await Promise.all(deployments.filter((it) => !isEnding(it)).map((it) => parts.targets.workers.remove(it)));
-  const failures = [
-    new TargetError('Deleting', 'The feed is deleted once its workers have ended; topics and subjects stay'),
-  ];
-  await conclude(key, { ...unseen, feed, deployments, failures }, memory, parts);
+  await refuse(key, feed, [new TargetError('Deleting', waiting)], memory, parts);
   return { requeueAfterMs: deletionPollMs };
 }
 
@@ -227,12 +244,16 @@ async function conclude(
 ): Promise<Outcome> {
   const pods = parts.cache.pods(key);
   const reports = hear(await parts.workers.read(pods));
-  noteOwnerless(reports, seen.feed, memory, parts.nowMs());
-  const ownerless = ownerlessFor(memory, parts.nowMs());
+  const ownerlessNow = ownerlessShards(reports, seen.feed.spec.shards);
+  memory.ownerlessSinceMs = ownerlessSince(memory.ownerlessSinceMs, ownerlessNow, parts.nowMs());
+  const ownerless = ownerlessFor(memory.ownerlessSinceMs, parts.nowMs());
   for (const { reason } of seen.failures) parts.metrics.failures.inc({ reason });
   const liveDue = parts.nowMs() >= memory.liveDueMs;
   const previous = memory.status;
-  const status = describe({ ...seen, pods, reports, ownerless, previous, nowMs: parts.wallClockMs(), liveDue });
+  const read = { reports, nowMs: parts.wallClockMs(), monotonicMs: parts.nowMs() };
+  const { totals } = completenessOf({ ...seen, ...read });
+  memory.hour = hourAfter(memory.hour, totals, previous.live?.completeness, read);
+  const status = describe({ ...seen, ...read, pods, ownerless, previous, hour: memory.hour, liveDue });
   if (!isDeepStrictEqual(status, previous)) {
     await parts.writer.applyStatus(seen.feed, status);
     memory.status = status;
@@ -242,28 +263,12 @@ async function conclude(
   const ready = status.conditions?.find(({ type }) => type === 'Ready');
   const before = previous.conditions?.find(({ type }) => type === 'Ready');
   if (ready?.reason !== before?.reason) parts.log.info({ feed: key, reason: ready?.reason }, ready?.message ?? '');
+  const events = [adoption(previous, status, seen.topics), readyTransition(before, ready)];
+  for (const event of events) if (event) parts.events.record(seen.feed, event);
   memory.unreadyCount = ready?.status === 'True' ? 0 : memory.unreadyCount + 1;
-  if (ready?.reason === lasting) return { requeueAfterMs: readyMs };
-  if (memory.unreadyCount > 0) return { requeueAfterMs: unreadyLookMs(seen.failures, memory, parts) };
-  if (before?.status === 'True') return { requeueAfterMs: readyMs };
-  memory.liveDueMs = parts.nowMs() + settleMs;
-  return { requeueAfterMs: settleMs };
-}
-
-function noteOwnerless(reports: ShardReport[], feed: ExchangeFeed, memory: FeedMemory, nowMs: number): void {
-  const { ownerlessSinceMs } = memory;
-  const shards = ownerlessShards(reports, feed.spec.shards);
-  memory.ownerlessSinceMs = new Map(shards.map((shard) => [shard, ownerlessSinceMs.get(shard) ?? nowMs]));
-}
-
-/** Shards that nobody has written for too long, counted from when that was first seen. */
-function ownerlessFor({ ownerlessSinceMs }: FeedMemory, nowMs: number): number[] {
-  return [...ownerlessSinceMs].filter(([, startMs]) => nowMs - startMs >= ownerlessMsMax).map(([shard]) => shard);
-}
-
-function unreadyLookMs(failures: TargetError[], { unreadyCount }: FeedMemory, { random }: Parts): number {
-  if (failures.some(({ reason }) => classOf(reason) === 'terminal')) return driftMs;
-  return backoffDelayMs(unreadyCount, failures.length > 0 ? retryLimits : progressLimits, random());
+  const requeueAfterMs = lookAgainMs(ready, before, seen.failures, memory.unreadyCount, parts.random());
+  if (ready?.status === 'True' && before?.status !== 'True') memory.liveDueMs = parts.nowMs() + settleMs;
+  return { requeueAfterMs };
 }
 
 /** A target's own failure as a value, since it becomes a condition. Any other error fails the reconcile. */

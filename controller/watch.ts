@@ -1,5 +1,5 @@
-// What is watched: feeds, and the Deployments, budgets and Pods made for them. Any change puts the feed's key into the
-// queue.
+// What is watched: feeds, the Deployments, budgets and Pods made for them, and the versions of Secrets, of which some
+// are named by feeds. Any change puts the feed's key into the queue.
 import { isDeepStrictEqual } from 'node:util';
 import {
   type ExchangeFeed,
@@ -10,12 +10,16 @@ import {
   version,
 } from '../api/exchange-feed.ts';
 import type { Logger } from '../runtime/log.ts';
+import { type SecretDefaults, secretKeysOf } from './access.ts';
+import type { ControllerConfig } from './config.ts';
+import { type Claims, createClaims, rivalsOfChange } from './conflicts.ts';
 import { systemClock } from './kube/clock.ts';
 import type { KubeMetrics } from './kube/metrics.ts';
 import { type KubeObject, type Resource, resourcePath } from './kube/object.ts';
 import { createReflector, type Reflector, type ReflectorOptions } from './kube/reflector.ts';
 import type { Transport } from './kube/transport.ts';
 import type { Cache } from './reconcile.ts';
+import { createSecretIndex, secrets } from './secrets.ts';
 import {
   budgets,
   type Deployment,
@@ -35,6 +39,10 @@ export interface Watches {
   deployments: Reflector<Deployment>;
   budgets: Reflector<PodDisruptionBudget>;
   pods: Reflector<Pod>;
+  /** The resourceVersion of a Secret, `<namespace>/<name>`; null: there is none. Nothing else is kept of them. */
+  secretVersion(key: string): string | null;
+  /** As Cache.claims(). */
+  claims(): Claims;
   /** All of them were listed once. */
   synced: Promise<unknown>;
   /** Resolves after `signal` was aborted. */
@@ -45,14 +53,23 @@ export interface WatchesOptions {
   transport: Transport;
   /** Undefined: all namespaces. */
   namespace: string | undefined;
+  /** Of feeds that name none. */
+  bootstrapServers: ControllerConfig['bootstrapServers'];
+  secretDefaults: SecretDefaults;
   /** Called with the key of a feed that is worth a reconcile. */
   onKey: (key: string) => void;
   log: Logger;
   metrics: KubeMetrics;
 }
 
-export function createWatches({ namespace, onKey, ...shared }: WatchesOptions): Watches {
-  type Own<T extends KubeObject> = Pick<ReflectorOptions<T>, 'onChange' | 'labelSelector'>;
+export function createWatches({
+  namespace,
+  onKey,
+  bootstrapServers,
+  secretDefaults,
+  ...shared
+}: WatchesOptions): Watches {
+  type Own<T extends KubeObject> = Pick<ReflectorOptions<T>, 'onChange' | 'labelSelector' | 'isMetadataOnly'>;
   const watch = <T extends KubeObject>(resource: Resource, own: Own<T>): Reflector<T> => {
     const path = resourcePath({ ...resource, namespace });
     return createReflector<T>({
@@ -72,20 +89,43 @@ export function createWatches({ namespace, onKey, ...shared }: WatchesOptions): 
       if (feedKey !== null) onKey(feedKey);
     },
   };
+  let isListed = false;
+  /** Null: not read since feeds were listed. */
+  let claims: Claims | null = null;
+  const readClaims = () => createClaims(watches.feeds.list(), { bootstrapServers });
+  const index = createSecretIndex();
+  const onSecret = (key: string) => {
+    for (const feedKey of index.feedsOf(key)) onKey(feedKey);
+  };
+  const onFeed = (key: string, previous: ExchangeFeed | null, current: ExchangeFeed | null) => {
+    index.set(key, current === null ? [] : secretKeysOf(current, secretDefaults));
+    if (!needsReconcile(previous, current)) return;
+    onKey(key);
+    // While the first list comes in, every feed is added anyway.
+    if (!isListed) return;
+    const before = claims;
+    claims = readClaims();
+    for (const rival of rivalsOfChange(key, before, claims)) onKey(rival);
+  };
   const watches = {
-    feeds: watch<ExchangeFeed>(feeds, {
-      onChange: (key, previous, current) => {
-        if (needsReconcile(previous, current)) onKey(key);
-      },
-    }),
+    feeds: watch<ExchangeFeed>(feeds, { onChange: onFeed }),
     deployments: watch<Deployment>(deployments, ours),
     budgets: watch<PodDisruptionBudget>(budgets, ours),
     pods: watch<Pod>(pods, ours),
   };
-  const all = Object.values(watches);
+  const secretNames = watch<KubeObject>(secrets, { onChange: onSecret, isMetadataOnly: true });
+  const all = [...Object.values(watches), secretNames];
+  const listed = watches.feeds.synced.then(() => {
+    isListed = true;
+  });
   return {
     ...watches,
-    synced: Promise.all(all.map(({ synced }) => synced)),
+    claims() {
+      claims ??= readClaims();
+      return claims;
+    },
+    secretVersion: (key) => secretNames.get(key)?.metadata.resourceVersion ?? null,
+    synced: Promise.all([listed, ...all.map(({ synced }) => synced)]),
     run: (signal) => Promise.all(all.map((it) => it.run(signal))),
   };
 }
@@ -105,10 +145,11 @@ export function needsReconcile(previous: ExchangeFeed | null, current: ExchangeF
 }
 
 /** What the watches last saw of one feed. */
-export function cacheOf({ feeds, deployments, budgets, pods }: Watches): Cache {
+export function cacheOf({ feeds, deployments, budgets, pods, claims }: Watches): Cache {
   const ofFeed = <T extends KubeObject>(objects: T[], key: string) => objects.filter((it) => feedKeyOf(it) === key);
   return {
     feed: feeds.get,
+    claims,
     workload: (key) => ({
       deployments: ofFeed(deployments.list(), key),
       budgets: ofFeed(budgets.list(), key),

@@ -3,7 +3,7 @@
 import kafkajs, { type Admin, type SASLOptions } from 'kafkajs';
 import type { Sasl } from '../../api/secrets.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { isTlsFailure, withoutHint } from '../../runtime/tls-failures.ts';
+import { isTlsFailure, plainWords } from '../../runtime/tls-failures.ts';
 import type { Brokers } from '../access.ts';
 import { type Reason, TargetError, wordsOf } from '../errors.ts';
 import { createPool, type Pool } from './pool.ts';
@@ -107,7 +107,7 @@ async function withDeadline<T>(work: Promise<T>, delayMs: number): Promise<T> {
   }
 }
 
-const errorsOf = (error: unknown): unknown[] =>
+export const errorsOf = (error: unknown): unknown[] =>
   error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors : [error];
 
 /** Those of an aggregate, each with its cause: kafkajs wraps what it gave up on, and the depth is two at most. */
@@ -136,4 +136,4 @@ function isAuthFailure(error: unknown): boolean {
 
 /** kafkajs trips over its own null when a broker goes away between two requests. */
 const brokerWords = (error: unknown): string =>
-  error instanceof TypeError ? 'the broker went away during a request' : withoutHint(wordsOf(error));
+  error instanceof TypeError ? 'the broker went away during a request' : plainWords(wordsOf(error));

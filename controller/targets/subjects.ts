@@ -1,38 +1,78 @@
-// Subjects in a schema registry with the Confluent API: looked up and registered, never deleted.
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
-import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
+// Subjects in a schema registry: looked up and registered; removed only by name.
+import { hash } from 'node:crypto';
+import type { RegistryPlace } from '../access.ts';
 import type { Subject } from '../desired.ts';
-import { TargetError, wordsOf } from '../errors.ts';
+import { type Ledger, noted } from '../ledger.ts';
 import type { ObservedSubjects, SubjectAction } from '../plan.ts';
-import type { Target } from './target.ts';
+import { createRegistry, type Registry } from './registry.ts';
+import type { Removable, Target } from './target.ts';
 
 export interface DesiredSubjects {
-  schemaRegistryUrl: string;
+  registry: RegistryPlace;
   subjects: Subject[];
 }
 
-export type SubjectsTarget = Target<DesiredSubjects, ObservedSubjects, SubjectAction>;
+export interface SubjectsTarget
+  extends Target<DesiredSubjects, ObservedSubjects, SubjectAction>,
+    Removable<DesiredSubjects> {}
 
-const clientId = 'k2-feed-operator';
-const requestMsMax = 5_000;
-// The reconcile has a backoff of its own.
-const retry = { retries: 0 };
-// A registry client holds no connection, only the ids it has seen.
+export interface SubjectsTargetOptions {
+  ledger: Ledger;
+  /** Monotonic, milliseconds. */
+  nowMs: () => number;
+}
+
+/** What was found once serves all feeds that share the subject. */
+interface Found {
+  id: Promise<number | null>;
+  askedMs: number;
+}
+
+// A client holds no connection.
 const registriesMax = 32;
+// Two for each of some thousand feeds; beyond that, what was found is asked again.
+const foundMax = 10_000;
 
-export function createSubjectsTarget(): SubjectsTarget {
-  const registries = new Map<string, SchemaRegistry>();
-  const registryAt = (url: string): SchemaRegistry => {
-    const registry = registries.get(url) ?? createRegistry(url);
+export function createSubjectsTarget({ ledger, nowMs }: SubjectsTargetOptions): SubjectsTarget {
+  const registries = new Map<string, { version: string; registry: Registry }>();
+  const found = new Map<string, Found>();
+
+  /** One of another version has the credentials of before a Secret was rotated. */
+  function registryAt(place: RegistryPlace): Registry {
+    const { key, version } = place;
+    const known = registries.get(key);
+    if (known?.version === version) return known.registry;
+    const registry = createRegistry(place);
     if (registries.size >= registriesMax) registries.clear();
-    registries.set(url, registry);
+    registries.set(key, { version, registry });
     return registry;
-  };
+  }
+
+  function find(place: RegistryPlace, { name, schema }: Subject, ageMsMax: number): Promise<number | null> {
+    const key = hash('sha256', JSON.stringify([place.key, name, schema]));
+    const known = found.get(key);
+    if (known !== undefined && nowMs() - known.askedMs < ageMsMax) return known.id;
+    const id = registryAt(place).find(name, schema);
+    if (found.size >= foundMax) found.clear();
+    found.set(key, { id, askedMs: nowMs() });
+    id.catch(() => found.get(key)?.id === id && found.delete(key));
+    return id;
+  }
+
+  async function register(place: RegistryPlace, subjects: Subject[]): Promise<void> {
+    const registry = registryAt(place);
+    const states = await Promise.all(
+      subjects.map(async ({ name }) => ({ name, isNew: !(await registry.exists(name)) })),
+    );
+    const made = states.flatMap(({ name, isNew }) => (isNew ? [name] : []));
+    if (made.length > 0) await noted('SchemaRefused', ledger.begin(place.url, made));
+    await Promise.all(subjects.map(({ name, schema }) => registry.register(name, schema)));
+    if (made.length > 0) await ledger.end(place.url, { made, found: [] });
+  }
+
   return {
-    async observe({ schemaRegistryUrl, subjects }) {
-      const registry = registryAt(schemaRegistryUrl);
-      const ids = await Promise.all(subjects.map((subject) => lookUp(registry, schemaRegistryUrl, subject)));
+    async observe({ registry, subjects }, ageMsMax = 0) {
+      const ids = await Promise.all(subjects.map((subject) => find(registry, subject, ageMsMax)));
       return new Map(
         subjects.flatMap(({ name }, index) => {
           const id = ids[index] ?? null;
@@ -40,57 +80,14 @@ export function createSubjectsTarget(): SubjectsTarget {
         }),
       );
     },
-    async apply({ schemaRegistryUrl }, { subjects }) {
-      const registry = registryAt(schemaRegistryUrl);
-      await Promise.all(subjects.map((subject) => register(registry, schemaRegistryUrl, subject)));
+    apply: ({ registry }, { subjects }) => register(registry, subjects),
+    async made({ registry, subjects }) {
+      const ours = await ledger.made(registry.url, 'fresh');
+      return new Set(subjects.map(({ name }) => name).filter((name) => ours.has(name)));
+    },
+    async remove({ registry }, names) {
+      await Promise.all(names.map((name) => registryAt(registry).remove(name)));
+      await ledger.forget(registry.url, names);
     },
   };
-}
-
-type RegistryOptions = ConstructorParameters<typeof SchemaRegistry>[0];
-type Middleware = NonNullable<RegistryOptions['middlewares']>[number];
-
-// The client itself waits for ever.
-const timeOut: Middleware = () => ({
-  prepareRequest: async (next) => (await next()).enhance({ timeout: requestMsMax }),
-});
-
-function createRegistry(host: string): SchemaRegistry {
-  // Requests are minutes apart, and a POST on a connection that the registry has just closed is not tried again.
-  const agent = host.startsWith('https:') ? new HttpsAgent({ keepAlive: false }) : new HttpAgent({ keepAlive: false });
-  return new SchemaRegistry({ host, clientId, agent, retry, middlewares: [timeOut] });
-}
-
-const avro = (schema: string) => ({ type: SchemaType.AVRO as const, schema });
-
-/** The registry's id of exactly this schema in this subject; null: not registered there. */
-async function lookUp(registry: SchemaRegistry, url: string, { name, schema }: Subject): Promise<number | null> {
-  try {
-    return await registry.getRegistryIdBySchema(name, avro(schema));
-  } catch (error) {
-    // Its name for 404: no such subject, or not this schema.
-    if (error instanceof Error && error.name === 'ConfluentSchemaRegistryError') return null;
-    throw failure(error, url, name);
-  }
-}
-
-/** Makes a new subject BACKWARD compatible, too: a consumer with the new schema reads all old records. */
-async function register(registry: SchemaRegistry, url: string, { name, schema }: Subject): Promise<void> {
-  try {
-    await registry.register(avro(schema), { subject: name, compatibility: COMPATIBILITY.BACKWARD });
-  } catch (error) {
-    throw failure(error, url, name);
-  }
-}
-
-function failure(error: unknown, url: string, subject: string): TargetError {
-  // The client puts its own id in front, and calls it status 400 when there was no answer at all.
-  const said = wordsOf(error).replace(/^k2-feed-operator - (Error, status 400: )?/, '');
-  const status = error instanceof Error && 'status' in error ? error.status : null;
-  // The other one: somebody has set another compatibility for the subject.
-  if (status === 409 || (error instanceof Error && error.name === 'ConfluentSchemaRegistryCompatibilityError')) {
-    return new TargetError('SchemaIncompatible', `${subject}: ${said}`, { cause: error });
-  }
-  if (status === 422) return new TargetError('SchemaRefused', `${subject}: ${said}`, { cause: error });
-  return new TargetError('RegistryUnreachable', `${url}: ${said}`, { cause: error });
 }

@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import type { TopicContent } from '../../api/exchange-feed.ts';
+import { openKafka, openRegistry } from '../../api/secrets.ts';
 import { desire, parseDurationMs, type Topic } from '../../controller/desired.ts';
-import { config, sampleFeed, schemas } from './sample-feed.ts';
+import { config as controllerConfig, sampleFeed, schemas } from './sample-feed.ts';
 
 const hourMs = 3_600_000;
 
-const records = (name: string, retentionMs: number, more: Partial<Topic> = {}): Topic => ({
+const records = (content: TopicContent, name: string, retentionMs: number, more: Partial<Topic> = {}): Topic => ({
   name,
-  use: 'records',
+  content,
   partitions: 3,
   replicationFactor: 1,
   config: { 'retention.ms': String(retentionMs) },
@@ -16,14 +18,14 @@ const records = (name: string, retentionMs: number, more: Partial<Topic> = {}): 
 
 describe('a feed', () => {
   test('that names only exchange and symbols gets the default topics, brokers and registry', () => {
-    const { workload, ...rest } = desire(sampleFeed(), config, schemas);
+    const { workload, ...rest } = desire(sampleFeed(), controllerConfig, schemas);
     expect(rest).toEqual({
-      bootstrapServers: config.bootstrapServers,
-      schemaRegistryUrl: config.schemaRegistryUrl,
+      brokers: expect.objectContaining({ servers: controllerConfig.bootstrapServers, access: openKafka }),
+      registry: expect.objectContaining({ url: controllerConfig.schemaRegistryUrl, access: openRegistry }),
       topics: [
-        records('market.crypto.trades.binance.raw', 168 * hourMs),
-        records('market.crypto.trades.binance', 48 * hourMs),
-        records('market.crypto.trades.binance.raw.dlq', 168 * hourMs),
+        records('Raw', 'market.crypto.trades.binance.raw', 168 * hourMs),
+        records('Normalized', 'market.crypto.trades.binance', 48 * hourMs),
+        records('DeadLetters', 'market.crypto.trades.binance.raw.dlq', 168 * hourMs),
         expect.objectContaining({ name: 'market.crypto.cursors.binance' }),
       ],
       subjects: [
@@ -44,28 +46,47 @@ describe('a feed', () => {
         normalized: { name: 'own', retention: '90s' },
       },
     });
-    const desired = desire(feed, config, schemas);
-    expect(desired.bootstrapServers).toEqual(['own:9092', 'other:9092']);
-    expect(desired.schemaRegistryUrl).toBe('https://own:8081');
+    const desired = desire(feed, controllerConfig, schemas);
+    expect(desired.brokers.servers).toEqual(['own:9092', 'other:9092']);
+    expect(desired.registry.url).toBe('https://own:8081');
     expect(desired.topics).toEqual([
-      records('own.raw', 1.5 * hourMs, { partitions: 6, replicationFactor: 3 }),
-      records('own', 90_000, { partitions: 6, replicationFactor: 3 }),
-      records('own.raw.dlq', 1.5 * hourMs, { partitions: 6, replicationFactor: 3 }),
+      records('Raw', 'own.raw', 1.5 * hourMs, { partitions: 6, replicationFactor: 3 }),
+      records('Normalized', 'own', 90_000, { partitions: 6, replicationFactor: 3 }),
+      records('DeadLetters', 'own.raw.dlq', 1.5 * hourMs, { partitions: 6, replicationFactor: 3 }),
       expect.objectContaining({ name: 'market.crypto.cursors.binance', partitions: 1, replicationFactor: 3 }),
     ]);
     expect(desired.subjects.map(({ name }) => name)).toEqual(['own.raw-value', 'own-value']);
   });
 });
 
+describe('the settings of a topic', () => {
+  const configOf = (config: Record<string, string | null>) => {
+    const { topics } = sampleFeed().spec;
+    const feed = sampleFeed({ topics: { ...topics, raw: { ...topics.raw, config } } });
+    return desire(feed, controllerConfig, schemas).topics.map((topic) => topic.config);
+  };
+  const retention = { 'retention.ms': String(168 * hourMs) };
+  const others = [{ 'retention.ms': String(48 * hourMs) }, { 'cleanup.policy': 'compact' }] as const;
+
+  test('are those of the feed beside ours, and hold for dead letters as for frames', () => {
+    const own = { ...retention, 'max.message.bytes': '2000000' };
+    expect(configOf({ 'max.message.bytes': '2000000' })).toEqual([own, others[0], own, others[1]]);
+  });
+
+  test('leave alone what is null, be it one of ours', () => {
+    expect(configOf({ 'retention.ms': null, 'compression.type': null })).toEqual([{}, others[0], {}, others[1]]);
+  });
+});
+
 describe('a topic of cursors', () => {
   const cursorsOf = (changes: Parameters<typeof sampleFeed>[0]) =>
-    desire(sampleFeed(changes), config, schemas).topics.filter(({ use }) => use === 'cursors');
+    desire(sampleFeed(changes), controllerConfig, schemas).topics.filter(({ content }) => content === 'Cursors');
 
   test('is compacted, has one partition, and is kept short for those who read it from its beginning', () => {
     expect(cursorsOf({})).toEqual([
       {
         name: 'market.crypto.cursors.binance',
-        use: 'cursors',
+        content: 'Cursors',
         partitions: 1,
         replicationFactor: 1,
         config: { 'cleanup.policy': 'compact' },
@@ -86,7 +107,7 @@ describe('a topic of cursors', () => {
 
 describe('a workload', () => {
   const workloadOf = (changes: Parameters<typeof sampleFeed>[0]) =>
-    desire(sampleFeed(changes), config, schemas).workload;
+    desire(sampleFeed(changes), controllerConfig, schemas).workload;
 
   test('has a Deployment for each shard, and a budget for each only if it has a standby', () => {
     const names = (objects: { metadata: { name: string } }[]) => objects.map(({ metadata }) => metadata.name);

@@ -3,6 +3,8 @@
 import { Registry } from 'prom-client';
 import type { ExchangeFeed, ExchangeFeedStatus } from '../../api/exchange-feed.ts';
 import type { Role } from '../../api/worker-status.ts';
+import { openAccess } from '../../controller/access.ts';
+import { createClaims } from '../../controller/conflicts.ts';
 import { TargetError } from '../../controller/errors.ts';
 import type { Memory } from '../../controller/memory.ts';
 import { createControllerMetrics } from '../../controller/metrics.ts';
@@ -16,20 +18,33 @@ import {
   type PodDisruptionBudget,
   shardLabel,
   shardOf,
+  type Workload,
 } from '../../controller/workload.ts';
 import { createLogger } from '../../runtime/log.ts';
 import { config, key, proven, sampleFeed, schemas } from './sample-feed.ts';
 
 export class World {
   feed: ExchangeFeed | null = sampleFeed();
+  /** Feeds beside it. */
+  others: ExchangeFeed[] = [];
+  /** Of the others, by key. */
+  workloads = new Map<string, { workload: Workload; pods: Pod[] }>();
   deployments: Deployment[] = [];
   budgets: PodDisruptionBudget[] = [];
   pods: Pod[] = [];
   topics = new Map<string, ObservedTopic>();
   subjects = new Map<string, number>();
+  /** Names of topics and subjects that this operator made. */
+  made = new Set<string>();
   isBrokerAway = false;
   isRegistryAway = false;
+  isSchemaRefused = false;
   isQuotaExceeded = false;
+  /** Why the Secrets of the feed give nothing. */
+  secretProblem: TargetError | null = null;
+  /** Another one: a Secret was rotated. */
+  secretHash = '';
+  isDeletionForbidden = false;
   tradesPerSecond = 100;
   /** What the worker says of each symbol's trade ids. */
   continuity = proven;
@@ -37,6 +52,8 @@ export class World {
   roles = new Map<number, Role>();
   /** What was written or asked outside, in order, since the last look. */
   deeds: string[] = [];
+  /** `<type> <reason>` of the events told, in order. */
+  events: string[] = [];
   nowMs = 1_000_000;
   readonly #memory: Memory = new Map();
 
@@ -84,16 +101,10 @@ export class World {
   }
 
   #parts(): Parts {
-    const requireBroker = () => {
-      if (this.isBrokerAway) throw new TargetError('BrokerUnreachable', 'connection refused');
-    };
-    const requireRegistry = () => {
-      if (this.isRegistryAway) throw new TargetError('RegistryUnreachable', 'connection refused');
-    };
     return {
       config,
       schemas,
-      cache: { feed: () => this.feed, workload: () => this.#workload(), pods: () => this.pods },
+      cache: this.#cache(),
       writer: {
         setFinalizer: async (feed, wanted) => {
           if ((feed.metadata.finalizers?.length ?? 0) > 0 === wanted) return;
@@ -106,40 +117,88 @@ export class World {
         },
       },
       targets: {
-        topics: {
-          observe: async ({ topics }) => {
-            this.#did('look at topics');
-            requireBroker();
-            return new Map([...this.topics].filter(([name]) => topics.some((topic) => topic.name === name)));
-          },
-          apply: async (_, action) => {
-            requireBroker();
-            this.#did(`${action.kind} topics`);
-            for (const { name, ...topic } of action.topics) this.topics.set(name, topic);
-          },
-          close: async () => {},
-        },
-        subjects: {
-          observe: async () => {
-            this.#did('look at subjects');
-            requireRegistry();
-            return new Map(this.subjects);
-          },
-          apply: async (_, { subjects }) => {
-            requireRegistry();
-            this.#did('register subjects');
-            for (const { name } of subjects) this.subjects.set(name, this.subjects.size + 1);
-          },
-        },
+        topics: this.#topicsTarget(),
+        subjects: this.#subjectsTarget(),
         workers: this.#workersTarget(),
       },
       workers: { read: async (pods) => pods.map((pod) => this.#report(pod)), close: async () => {} },
+      secrets: {
+        read: async () => {
+          if (this.secretProblem !== null) throw this.secretProblem;
+          return { ...openAccess, hash: this.secretHash };
+        },
+      },
       memory: this.#memory,
       metrics: createControllerMetrics(new Registry(), () => []),
+      events: { record: (_, { type, reason }) => void this.events.push(`${type} ${reason}`) },
       log: createLogger('silent', 'test'),
       nowMs: () => this.nowMs,
       wallClockMs: () => Date.parse('2026-01-01T00:00:00Z') + this.nowMs,
       random: () => 0.5,
+    };
+  }
+
+  #cache(): Parts['cache'] {
+    const nothing = { deployments: [], budgets: [] };
+    return {
+      feed: () => this.feed,
+      claims: () => createClaims([...(this.feed ? [this.feed] : []), ...this.others], config),
+      workload: (of) => (of === key ? this.#workload() : (this.workloads.get(of)?.workload ?? nothing)),
+      pods: (of) => (of === key ? this.pods : (this.workloads.get(of)?.pods ?? [])),
+    };
+  }
+
+  #topicsTarget(): Parts['targets']['topics'] {
+    const requireBroker = () => {
+      if (this.isBrokerAway) throw new TargetError('BrokerUnreachable', 'connection refused');
+    };
+    return {
+      observe: async ({ topics }) => {
+        this.#did('look at topics');
+        requireBroker();
+        return new Map([...this.topics].filter(([name]) => topics.some((topic) => topic.name === name)));
+      },
+      apply: async (_, action) => {
+        requireBroker();
+        this.#did(`${action.kind} topics`);
+        for (const { name, ...topic } of action.topics) this.topics.set(name, topic);
+        if (action.kind === 'create') for (const { name } of action.topics) this.made.add(name);
+      },
+      made: async () => {
+        requireBroker();
+        return this.made;
+      },
+      remove: async (_, names) => {
+        this.#did(`delete topics ${names.join(' ')}`);
+        for (const name of names) this.topics.delete(name);
+      },
+      close: async () => {},
+    };
+  }
+
+  #subjectsTarget(): Parts['targets']['subjects'] {
+    const requireRegistry = () => {
+      if (this.isRegistryAway) throw new TargetError('RegistryUnreachable', 'connection refused');
+    };
+    return {
+      observe: async () => {
+        this.#did('look at subjects');
+        requireRegistry();
+        return new Map(this.subjects);
+      },
+      apply: async (_, { subjects }) => {
+        requireRegistry();
+        if (this.isSchemaRefused) throw new TargetError('SchemaIncompatible', 'the new schema cannot read old records');
+        this.#did('register subjects');
+        for (const { name } of subjects) this.subjects.set(name, this.subjects.size + 1);
+        for (const { name } of subjects) this.made.add(name);
+      },
+      made: async () => this.made,
+      remove: async (_, names) => {
+        requireRegistry();
+        this.#did(`delete subjects ${names.join(' ')}`);
+        for (const name of names) this.subjects.delete(name);
+      },
     };
   }
 
@@ -153,6 +212,7 @@ export class World {
         else this.#store(object);
       },
       remove: async (object) => {
+        if (this.isDeletionForbidden) throw new Error('deployments is forbidden');
         this.#did(`remove ${object.kind} ${object.metadata.name}`);
         this.#remove(object);
       },
