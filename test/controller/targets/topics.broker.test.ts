@@ -79,7 +79,9 @@ describe('topics', () => {
     const [shared, own] = [newTopic(), newTopic()];
     await apply('create', shared);
     await apply('create', shared, own);
-    expect([...(await observe(shared, own)).keys()]).toEqual([shared.name, own.name]);
+    // The client waits for a new topic's leaders only when all were made.
+    const names = async () => [...(await observe(shared, own)).keys()];
+    await expect.poll(names).toEqual([shared.name, own.name]);
   });
 
   test('grow', async () => {
