@@ -5,8 +5,11 @@
 // breaks; `broker-faults-long` adds what takes minutes, for by hand.
 import { defineConfig } from 'vitest/config';
 
+// What is awaited comes at once as a rule, and late on a busy machine: the default of 1 s would call that a failure.
+const patient = { expect: { poll: { timeout: 20_000 } } };
+
 // Real parts are shared by a suite's files, so these run one after the other.
-const real = { fileParallelism: false, testTimeout: 180_000, hookTimeout: 300_000 };
+const real = { ...patient, fileParallelism: false, testTimeout: 180_000, hookTimeout: 300_000 };
 
 export default defineConfig({
   test: {
@@ -16,6 +19,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          ...patient,
           // Some start a process of their own, which takes seconds where the machine is busy.
           testTimeout: 30_000,
           hookTimeout: 30_000,
@@ -27,7 +31,15 @@ export default defineConfig({
           ],
         },
       },
-      { test: { name: 'slow', include: ['test/**/*.slow.test.ts'], testTimeout: 120_000, hookTimeout: 30_000 } },
+      {
+        test: {
+          ...patient,
+          name: 'slow',
+          include: ['test/**/*.slow.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 30_000,
+        },
+      },
       { test: { name: 'api', include: ['test/**/*.api.test.ts'], ...real } },
       { test: { name: 'broker', include: ['test/**/*.broker.test.ts'], ...real } },
       {

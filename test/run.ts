@@ -58,9 +58,11 @@ async function suite(project: string, env: Record<string, string> = {}): Promise
   total.skipped += counted.numPendingTests ?? 0;
   if (!counted.numPassedTests) failures.push(`suite ${project}: no test passed`);
   for (const { assertionResults } of counted.testResults ?? [])
-    for (const { status, fullName, meta } of assertionResults)
+    for (const { status, fullName, meta, failureMessages } of assertionResults)
       if (status === 'pending' || status === 'skipped')
         skips.push({ what: `${project}: ${fullName}`, why: meta?.reason ?? 'see its own line above' });
+      else if (status === 'failed')
+        failures.push(`${project}: ${fullName}: ${(failureMessages[0] ?? '').split('\n')[0]}`);
 }
 
 function skip(what: string, why: string): void {

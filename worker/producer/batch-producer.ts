@@ -66,9 +66,7 @@ export class BatchProducer implements Producer {
 
   async flush(waitMsMax: number): Promise<number> {
     if (this.#records === 0) return 0;
-    const flushed = new AbortController();
-    await Promise.race([this.#empty.wait(), sleep(waitMsMax, undefined, { signal: flushed.signal })]);
-    flushed.abort();
+    await this.#empty.wait(waitMsMax);
     return this.#records;
   }
 

@@ -27,13 +27,22 @@ export function recordBytes({ value, headers }: ProducerRecord): number {
 
 /** Those who wait for the same thing. */
 export class Waiters {
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
-  wait(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  /** Until woken, or until so many milliseconds have passed. */
+  wait(msMax?: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(end);
+        resolve();
+      };
+      const timer = msMax === undefined ? undefined : setTimeout(end, msMax);
+      this.#waiting.add(end);
+    });
   }
 
   wake(): void {
-    for (const resume of this.#waiting.splice(0)) resume();
+    for (const end of [...this.#waiting]) end();
   }
 }

@@ -152,11 +152,9 @@ export class TransactionalProducer implements Producer {
    */
   async flush(waitMsMax: number): Promise<number> {
     if (!this.#isOwner) return 0;
-    const committed = new AbortController();
     this.#isFlushDue = true;
     this.#changed.wake();
-    await Promise.race([this.#toFlush.wait(), sleep(waitMsMax, undefined, { signal: committed.signal })]);
-    committed.abort();
+    await this.#toFlush.wait(waitMsMax);
     return this.buffered().records;
   }
 
@@ -202,11 +200,7 @@ export class TransactionalProducer implements Producer {
 
   /** Resolves when the next transaction is due, and all that has been read from sockets by then was appended. */
   async #due(): Promise<void> {
-    for (let waitMs = this.#waitMs(); waitMs > 0; waitMs = this.#waitMs()) {
-      const changed = new AbortController();
-      await Promise.race([this.#changed.wait(), sleep(waitMs, undefined, { signal: changed.signal }).catch(() => {})]);
-      changed.abort();
-    }
+    for (let waitMs = this.#waitMs(); waitMs > 0; waitMs = this.#waitMs()) await this.#changed.wait(waitMs);
     await setImmediate();
   }
 

@@ -86,12 +86,12 @@ describe('topics', () => {
     expect(await admin.listTopics()).not.toContain(topic.name);
   });
 
-  test('are created as desired, both at once and well within a second', async () => {
+  test('are created as desired, both at once and without seconds of waiting for leaders', async () => {
     const [raw, normalized] = [newTopic(), { ...newTopic(), partitions: 5, config: { 'retention.ms': '7200000' } }];
     await observe(raw, normalized);
     const start = performance.now();
     await apply('create', raw, normalized);
-    expect(performance.now() - start).toBeLessThan(1_000);
+    expect(performance.now() - start).toBeLessThan(3_000);
     expect(await observe(raw, normalized)).toEqual(
       new Map([
         [raw.name, { partitions: 3, replicationFactor: 1, config: { 'retention.ms': '3600000' } }],
@@ -104,7 +104,9 @@ describe('topics', () => {
     const [shared, own] = [newTopic(), newTopic()];
     await apply('create', shared);
     await apply('create', shared, own);
-    expect([...(await observe(shared, own)).keys()]).toEqual([shared.name, own.name]);
+    // The client waits for a new topic's leaders only when all were made.
+    const names = async () => [...(await observe(shared, own)).keys()];
+    await expect.poll(names).toEqual([shared.name, own.name]);
   });
 
   test('that this operator made are in its ledger, and one that somebody else made is adopted', async () => {

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Component } from '../../cluster/local/components.ts';
 import { until } from '../../cluster/until.ts';
 import { between, type Fault, pick } from '../fault.ts';
-import { containerPids, signalAll } from '../processes.ts';
-import { controllerPods } from '../system.ts';
+import { containerPids, signalAll, untilEnded } from '../processes.ts';
+import { controllerPods, listWorkerPods } from '../system.ts';
 import { podWords, restartsOf } from './workers.ts';
 
 const downSeconds = { from: 0, to: 5 };
@@ -57,5 +57,27 @@ export const clusterFaults: Fault[] = [
   killed('etcd', 'etcd-killed', 'SIGKILL to etcd; it starts again at once or in some seconds.'),
   killed('kubelet', 'kubelet-killed', 'SIGKILL to the kubelet; it starts again at once or in some seconds.'),
   killed('containerd', 'containerd-killed', 'SIGKILL to containerd; containers run on, and it finds them again.'),
+  {
+    name: 'node-crashed',
+    doc: 'SIGKILL at once to kubelet, containerd, controller and every worker, as when power fails; back in seconds.',
+    weight: 1,
+    hits: 'all',
+    losesUnproven: true,
+    async run({ system, random, hit }) {
+      const seconds = between(downSeconds.from, downSeconds.to, random);
+      const pods = [...(await listWorkerPods(system)), ...(await controllerPods(system))];
+      const pids = pods.flatMap(containerPids);
+      // First those who would start the others again.
+      for (const component of ['kubelet', 'containerd'] as const) await system.cluster.kill(component);
+      signalAll(pids, 'SIGKILL');
+      await untilEnded(pids);
+      hit(`${pods.length} pods, down for ${seconds} s`);
+      try {
+        await sleep(seconds * 1000);
+      } finally {
+        for (const component of ['containerd', 'kubelet'] as const) await system.cluster.restart(component);
+      }
+    },
+  },
   killed('coredns', 'dns-killed', 'SIGKILL to the DNS server: names cannot be resolved for some seconds.'),
 ];
