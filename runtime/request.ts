@@ -2,7 +2,7 @@
 // password: fetch() can be told of an authority only for the whole process.
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { withoutHint } from './tls-failures.ts';
+import { plainWords } from './tls-failures.ts';
 
 export interface TextRequest {
   method?: 'GET' | 'POST';
@@ -61,7 +61,7 @@ export async function requestText(url: string, options: TextRequest): Promise<Te
     if (deadline.aborted) throw new Error(`no answer in ${timeoutMs} ms`, { cause: error });
     // A name with several addresses fails as an AggregateError without a message.
     const { message, code } = error as NodeJS.ErrnoException;
-    throw new Error(withoutHint(message) || code, { cause: error });
+    throw new Error(plainWords(message) || code, { cause: error });
   }
 }
 

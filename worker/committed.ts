@@ -12,7 +12,7 @@ import {
   type RecordsBatch,
   ResponseError,
 } from '@platformatic/kafka';
-import { type ClientOptions, createClient } from './producer/client.ts';
+import { type ClientOptions, createClient, explained } from './producer/client.ts';
 import { describeCode, describeError, describeSilence } from './producer/failures.ts';
 
 /** Of one answer; some 20,000 trades, or 50,000 cursors. */
@@ -178,7 +178,7 @@ export class PartitionReader {
     } catch (error) {
       // The client has no code of its own for it: only this sentence.
       if (/^Unknown topic/.test((error as Error).message)) throw this.#missing(error as Error);
-      throw new Error(describeSilence(this.#servers, error as Error), { cause: error });
+      throw new Error(describeSilence(this.#servers, topic, explained(this.#client, error as Error)), { cause: error });
     }
   }
 

@@ -204,7 +204,11 @@ interface Created {
 
 async function missingOf(admin: Admin, topics: Topic[]): Promise<Topic[]> {
   const described = await askInParts(namesOf(topics), (names) => describeTopics(admin, names));
-  return topics.filter(({ name }) => errorType(described.get(name)) === 'UNKNOWN_TOPIC_OR_PARTITION');
+  const isMissing = (it: unknown) => errorType(it) === 'UNKNOWN_TOPIC_OR_PARTITION';
+  // One that the broker does not show may be there or not.
+  const hidden = [...described.values()].find((it) => it instanceof Error && !isMissing(it));
+  if (hidden !== undefined) throw hidden;
+  return topics.filter(({ name }) => isMissing(described.get(name)));
 }
 
 async function createTopics(admin: Admin, what: string, topics: Topic[]): Promise<Created> {

@@ -40,9 +40,25 @@ export function createClient({ bootstrapServers, clientId, access = openKafka }:
     ...(sasl && { sasl }),
   });
   // The pool hears the first error of a connection only; a second one would end the process.
-  client.connections.on('connecting', ({ connection }) => connection.on('error', () => {}));
+  client.connections.on('connecting', ({ connection }) => connection.on('error', (error) => breaks.set(client, error)));
+  client.connections.on('connect', () => breaks.delete(client));
   askSteadyBrokersFirst(client);
   return client;
+}
+
+/** Why the last connection of a client broke that was made. */
+const breaks = new WeakMap<Base, Error>();
+
+/** A request on a connection that breaks is told that it is closed, and no more: a broker's TLS alert says why. */
+export function explained(client: Base, error: Error): Error {
+  const known = breaks.get(client);
+  return known === undefined
+    ? error
+    : new AggregateError([error, known].filter((one) => one === known || !isClosed(one)));
+}
+
+function isClosed(error: Error): boolean {
+  return error.message === 'Connection closed' || (error.cause instanceof Error && isClosed(error.cause));
 }
 
 const isAddress = (server: string) => isIP(server.replace(/:\d+$/, '').replace(/[[\]]/g, '')) !== 0;

@@ -2,6 +2,7 @@
 // answered. What may have been done without our knowing makes the next transaction begin with a greater epoch.
 import type { Base, Broker, Connection } from '@platformatic/kafka';
 import type { BackoffLimits } from '../../runtime/backoff.ts';
+import { explained } from './client.ts';
 import { describeCode, describeError, describeSilence } from './failures.ts';
 import {
   type Meaning,
@@ -179,7 +180,7 @@ export class Coordinator {
  */
 export async function checkTransactions(client: Base, servers: string): Promise<void> {
   const spoken = await client.listApis().catch((error: Error) => {
-    throw new Error(describeSilence(servers, error), { cause: error });
+    throw new Error(describeSilence(servers, null, explained(client, error)), { cause: error });
   });
   for (const { key, version } of Object.values(transactionApis)) {
     const api = spoken.find(({ apiKey }) => apiKey === key);

@@ -1,6 +1,6 @@
 // Failures in words: of the network as @platformatic/kafka tells them, and of the broker by its error codes.
 import { protocolErrors, protocolErrorsCodesById } from '@platformatic/kafka';
-import { isTlsFailure, withoutHint } from '../../runtime/tls-failures.ts';
+import { isTlsFailure, plainWords } from '../../runtime/tls-failures.ts';
 
 /** The innermost messages say what happened, the outer ones how often. At most three: each attempt adds one. */
 export function describeError(error: Error): string {
@@ -14,10 +14,12 @@ function innerOf(error: Error): Error[] {
   return error.cause instanceof Error ? [error.cause] : [];
 }
 
-/** Some answers carry the broker's own words beside the code. */
+/** An answer has a code, and may have the broker's own words beside it. */
 function wordsOf(error: Error & { serverErrorMessage?: unknown; apiId?: unknown }): string {
-  const { message, serverErrorMessage: said, apiId } = error;
-  return typeof said === 'string' && said !== '' ? `${apiId}: ${said}` : withoutHint(message);
+  const { message, serverErrorMessage, apiId } = error;
+  if (typeof apiId !== 'string') return plainWords(message);
+  const said = typeof serverErrorMessage === 'string' && serverErrorMessage !== '' ? serverErrorMessage : message;
+  return `${apiId}: ${said.replace(/\.$/, '')}`;
 }
 
 /** @param code https://kafka.apache.org/protocol#protocol_error_codes */
@@ -28,20 +30,28 @@ export function describeCode(code: number): string {
 }
 
 const tlsWords = /TLS/;
+const tlsRemedy = 'check K2_KAFKA_TLS, K2_KAFKA_TLS_CA_PATH and K2_KAFKA_TLS_CERTIFICATE_PATH';
 
-/** Why a broker could not be asked, and what a person can do about it where that is known; one sentence. */
-export function describeSilence(servers: string, error: Error): string {
+/**
+ * Why a broker could not be asked about a topic, and what a person can do about it where that is known; one sentence.
+ * @param topic null: about none
+ */
+export function describeSilence(servers: string, topic: string | null, error: Error): string {
   const all = withInner(error) as (Error & { code?: unknown; apiId?: unknown })[];
   const said = describeError(error);
   const refusal = (remedy: string) => `broker ${servers} cannot be used: ${said}; ${remedy}`;
   if (all.some(({ apiId }) => apiId === 'TOPIC_AUTHORIZATION_FAILED')) {
-    return refusal("allow the worker's user Describe, Read and Write on the topic");
+    return refusal(
+      `allow the worker's user Describe, Read and Write on ${topic === null ? 'its topics' : `topic ${topic}`}`,
+    );
   }
+  // Asked for a password, a broker that wants TLS first ends the connection without a word.
+  const isCut = all.some(({ message }) => message === 'Connection closed');
   if (all.some(({ code }) => code === 'PLT_KFK_AUTHENTICATION')) {
-    return refusal('correct what K2_KAFKA_AUTH_PATH has, or the user at the broker');
+    return refusal(isCut ? tlsRemedy : 'correct what K2_KAFKA_AUTH_PATH has, or the user at the broker');
   }
   if (all.some((one) => isTlsFailure(one) || (one.code === 'PLT_KFK_USER' && tlsWords.test(one.message)))) {
-    return refusal('check K2_KAFKA_TLS, K2_KAFKA_TLS_CA_PATH and K2_KAFKA_TLS_CERTIFICATE_PATH');
+    return refusal(tlsRemedy);
   }
   return `broker ${servers} does not answer: ${said}`;
 }

@@ -1,5 +1,6 @@
 // The topics written to, their partitions with what each is to receive, and which broker leads which.
 import type { Base, Broker } from '@platformatic/kafka';
+import { explained } from './client.ts';
 import { describeSilence } from './failures.ts';
 import { partitionHash } from './partition.ts';
 import { PartitionQueue } from './partition-queue.ts';
@@ -90,7 +91,7 @@ export class Topics {
         await this.learn(name);
       } catch (error) {
         if (error instanceof MissingTopic) throw new MissingTopic(name, ` on broker ${servers}`);
-        throw new Error(describeSilence(servers, error as Error), { cause: error });
+        throw new Error(describeSilence(servers, name, explained(this.#client, error as Error)), { cause: error });
       }
     }
   }
