@@ -10,6 +10,7 @@ import {
   type Pod,
   shardOf,
   type WorkloadCondition,
+  workerContainer,
 } from './workload.ts';
 
 /**
@@ -94,7 +95,8 @@ function wasAvailable(deployments: Deployment[], pod: Pod): boolean {
 }
 
 /** Its start-up probe has passed, so it does not wait for a node, an image or the CPU to load its program. */
-const isStarted = ({ status }: Pod): boolean => status?.containerStatuses?.some(({ started }) => started) === true;
+const isStarted = ({ status }: Pod): boolean =>
+  status?.containerStatuses?.some(({ name, started }) => name === workerContainer && started) === true;
 
 const conditionOf = (conditions: WorkloadCondition[] | undefined, type: string): WorkloadCondition | undefined =>
   conditions?.find((condition) => condition.type === type);

@@ -85,6 +85,7 @@ const podStatus: fc.Arbitrary<NonNullable<Pod['status']>> = fc.record({
   conditions: fc.constantFrom([], [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '' }]),
   containerStatuses: fc.array(
     fc.record({
+      name: fc.constant('worker'),
       ready: fc.boolean(),
       restartCount: count,
       state: fc.record({ waiting: fc.record({ reason: waiting }) }),
