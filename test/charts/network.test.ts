@@ -1,7 +1,8 @@
 // Network policies and monitors: who may talk to the controller and to the workers, and who scrapes them.
 import { describe, expect, test } from 'vitest';
-import { managedBy, managedByLabel } from '../../controller/workload.ts';
+import { desire } from '../../controller/desired.ts';
 import { exchanges } from '../../worker/exchanges/index.ts';
+import { config, sampleFeed, schemas } from '../controller/sample-feed.ts';
 import { type Manifest, missing, releaseNamespace, render, renderSet } from './helm.ts';
 import { isSelected, kindsOf, one } from './manifests.ts';
 
@@ -24,13 +25,12 @@ const policyOf = (manifests: Manifest[], name: string) =>
   one(manifests, 'NetworkPolicy', name).spec as unknown as Policy;
 const portsOf = (rules: Rule[]) => rules.flatMap(({ ports }) => ports.map(({ port }) => port));
 
-/** As controller/deployment.ts labels a worker's pod. */
-const workerLabels = {
-  'app.kubernetes.io/name': 'k2-feed-worker',
-  'app.kubernetes.io/instance': 'binance',
-  'app.kubernetes.io/component': 'worker',
-  [managedByLabel]: managedBy,
+/** A worker's pod, as the controller makes it. */
+const worker = desire(sampleFeed(), config, schemas).workload.deployments[0]?.spec.template as {
+  metadata: { labels: Record<string, string> };
+  spec: { containers: { ports: { name: string; containerPort: number }[] }[] };
 };
+const workerLabels = worker.metadata.labels;
 
 describe.skipIf(missing !== null)('network policies', () => {
   test('are not made unless asked for', () => {
@@ -45,7 +45,8 @@ describe.skipIf(missing !== null)('network policies', () => {
     expect(isSelected(workerLabels, podSelector.matchLabels)).toBe(false);
     expect(policyTypes).toEqual(['Ingress', 'Egress']);
     expect(portsOf(egress)).toEqual([443, 6443, 53, 53, 9093, 9094, 8081, 'http']);
-    const workers = egress.find(({ ports }) => ports[0]?.port === 'http')?.to as [
+    const [port] = worker.spec.containers[0]?.ports ?? [];
+    const workers = egress.find(({ ports }) => ports[0]?.port === port?.name)?.to as [
       { podSelector: { matchLabels: Record<string, string> }; namespaceSelector: object },
     ];
     expect(isSelected(workerLabels, workers[0].podSelector.matchLabels)).toBe(true);

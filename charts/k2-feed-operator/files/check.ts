@@ -1,5 +1,5 @@
-// What `helm test` runs (charts/k2-feed-operator/files/check.ts): is the controller ready, does the API server take a
-// feed, and does it refuse a wrong one? Nothing is kept: both feeds are dry runs.
+// What `helm test` runs in the cluster: is the controller ready, does the API server take a feed, and does it refuse a
+// wrong one? Nothing is kept: both feeds are dry runs.
 import { readFile } from 'node:fs/promises';
 
 const answerMsMax = 10_000;

@@ -52,7 +52,7 @@ app.kubernetes.io/component: controller
 {{- mergeOverwrite $labels (dict "app.kubernetes.io/component" "test") | toYaml -}}
 {{- end -}}
 
-{{/* As the controller labels its workers: controller/deployment.ts. */}}
+{{/* By which workers are found; the controller sets more: controller/deployment.ts. */}}
 {{- define "k2-feed-operator.workerLabels" -}}
 app.kubernetes.io/name: k2-feed-worker
 app.kubernetes.io/managed-by: k2-feed-operator
