@@ -1,5 +1,5 @@
-// Why a pod does not get ready, as its own status tells: no node, no image, no start, no memory, or a program that ends.
-// Pure. What only events tell, such as a volume that is not there, is found when the Deployment's deadline has passed.
+// Why a pod does not get ready, as its own status tells: no node, no image, no start, no memory, or a program that
+// ends. Pure. What only events tell, such as a volume that is not there, shows when the Deployment's deadline is over.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 import type { Finding } from './errors.ts';
 import { type ContainerStatus, type ContainerTermination, type Pod, workerContainer } from './workload.ts';

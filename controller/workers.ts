@@ -59,7 +59,7 @@ export function countWorkers(deployments: Deployment[], which: 'availableReplica
   return { available: sum(counts), replicas: sum(deployments.map(({ spec }) => spec.replicas)) };
 }
 
-/** Why the API server takes no pod. https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment */
+/** https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment */
 function refusalOf({ metadata, status }: Deployment): Finding | null {
   const failure = conditionOf(status?.conditions, 'ReplicaFailure');
   if (failure?.status !== 'True') return null;

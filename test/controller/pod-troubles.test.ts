@@ -97,10 +97,12 @@ describe('a pod', () => {
   });
 
   test('is told with the name of a container that somebody else put in it', () => {
-    const message = 'why';
-    const mesh = { name: 'mesh-init', ready: false, restartCount: 0, state: { waiting: { reason: 'ErrImagePull', message } } };
-    const worker = { name: 'worker', ready: false, restartCount: 0, state: { waiting: { reason: 'PodInitializing' } } };
-    expect(troubleOf({ initContainerStatuses: [mesh], containerStatuses: [worker] })).toEqual({
+    const waitingFor = (name: string, waiting: { reason: string; message?: string }) => {
+      return [{ name, ready: false, restartCount: 0, state: { waiting } }];
+    };
+    const initContainerStatuses = waitingFor('mesh-init', { reason: 'ErrImagePull', message: 'why' });
+    const containerStatuses = waitingFor('worker', { reason: 'PodInitializing' });
+    expect(troubleOf({ initContainerStatuses, containerStatuses })).toEqual({
       reason: 'ImagePullFailed',
       seen: 'binance-0-x, container mesh-init: ErrImagePull: why',
     });

@@ -98,7 +98,7 @@ describe('a feed that is paused', () => {
     expect(world.reason).toBe('FeedReady');
   });
 
-  test('leads to no write and no question once its workers have ended, and is looked at every five minutes', async () => {
+  test('leads to no write and no question once its workers have ended, and to a look every five minutes', async () => {
     const world = await readyWorld();
     change(world, { state: 'Paused' });
     await world.reconcile();
@@ -188,7 +188,7 @@ describe('a feed whose reconciliation is paused', () => {
   });
 });
 
-test('a feed with another wish for a restart has its workers replaced, without a question to broker or registry', async () => {
+test('a feed with another wish for a restart has its workers replaced, and asks neither broker nor registry', async () => {
   const world = await readyWorld();
   annotate(world, { [restartAnnotation]: '2026-01-01T12:00:00Z' });
   await world.reconcile();

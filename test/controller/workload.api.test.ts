@@ -159,7 +159,7 @@ describe('what was applied', () => {
     expect(again.map(({ metadata }) => metadata.generation)).toEqual(stored);
   });
 
-  test('keeps the restart that kubectl asked for, and still loses what the feed does not ask for any more', async () => {
+  test('keeps the restart that kubectl asked for, and loses what the feed does not ask for any more', async () => {
     const namespace = await makeNamespace('restarted');
     const plain = feedIn(namespace);
     await applyAll(
