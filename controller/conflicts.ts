@@ -1,5 +1,5 @@
-// Feeds that get in each other's way: a topic that two of them want differently, or a symbol that two would write to one
-// topic. Pure. docs/decisions/0013-ownership-of-topics.md says who yields, and why.
+// Feeds that get in each other's way: a topic that two of them want differently, or a symbol that two would write to
+// one topic. Pure. docs/decisions/0013-ownership-of-topics.md says who yields, and why.
 import type { ExchangeFeed, TopicContent } from '../api/exchange-feed.ts';
 import { variables } from '../api/worker-config.ts';
 import type { ControllerConfig } from './config.ts';

@@ -1,5 +1,5 @@
-// The file that knows the order in which a feed goes: its workers end, then the topics and subjects made for it go if it
-// says so, then the feed itself. Whatever fails, every step has its time, and the feed goes after it.
+// The file that knows the order in which a feed goes: its workers end, then the topics and subjects made for it go if
+// it says so, then the feed itself. Whatever fails, every step has its time, and the feed goes after it.
 import type { ExchangeFeed } from '../api/exchange-feed.ts';
 import { type Desired, desire, subjectOf } from './desired.ts';
 import { wordsOf } from './errors.ts';

@@ -73,7 +73,9 @@ describe('a symbol that a younger feed writes already', () => {
     const held = holding({ older: ['BTCUSDT'], younger: ['ETHUSDT', 'SOLUSDT'] });
     expect(failuresOf(younger, older, held)).toEqual([]);
     expect(failuresOf(older, younger, held)).toEqual([
-      'SymbolConflict: ETHUSDT would go to the same topic from feed market-data/younger, whose workers write them already',
+      expect.stringMatching(
+        /^SymbolConflict: ETHUSDT would go .* market-data\/younger, whose workers write them already/,
+      ),
     ]);
   });
 
@@ -113,7 +115,7 @@ describe('a topic that two feeds want differently', () => {
     const normalized = { ...topics.normalized, name: 'market.crypto.trades.binance.raw' };
     const raw = { ...topics.raw, name: 'own.raw' };
     expect(failuresWith({ topics: { ...topics, normalized, raw } })[0]).toMatch(
-      /^TopicConflict: topic market.crypto.trades.binance.raw is for trades here, and for frames in feed market-data\/a/,
+      /^TopicConflict: topic market.crypto.trades.binance.raw is for trades here, and for frames in feed .*\/a/,
     );
   });
 
