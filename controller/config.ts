@@ -48,7 +48,7 @@ export const variables = {
     name: 'K2_KAFKA_AUTH_SECRET',
     schema: secretName,
     example: 'kafka-user',
-    doc: "Secret of `username`, `password` and, unless SCRAM-SHA-512, `mechanism`, in each feed's namespace. Default: no SASL.",
+    doc: "Secret of `username`, `password`, perhaps `mechanism`, in each feed's namespace. Default: no SASL.",
   },
   kafkaTls: {
     ...workerVariables.kafkaTls,
