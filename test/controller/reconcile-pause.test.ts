@@ -188,7 +188,7 @@ describe('a feed whose reconciliation is paused', () => {
   });
 });
 
-test('a feed with another wish for a restart has its workers replaced, and asks neither broker nor registry', async () => {
+test('another wish for a restart replaces the workers, and asks neither broker nor registry', async () => {
   const world = await readyWorld();
   annotate(world, { [restartAnnotation]: '2026-01-01T12:00:00Z' });
   await world.reconcile();
