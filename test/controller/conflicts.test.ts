@@ -133,7 +133,7 @@ describe('the topics in use', () => {
   test('are those that other feeds on the same brokers have in common with this one', () => {
     const other = feedOf('b', 2, { topics: { ...topics, raw: { ...topics.raw, name: 'own.raw' } } });
     const claims = createClaims([feedOf('a', 1), other], config);
-    expect([...claims.inUse('market-data/a')]).toEqual([
+    expect([...claims.inUse('market-data/a', () => true)]).toEqual([
       'market.crypto.trades.binance',
       'market.crypto.cursors.binance',
     ]);
@@ -166,7 +166,7 @@ test('a feed whose spec is not right claims nothing', () => {
   const claims = createClaims([wrong, feedOf('right', 2)], config);
   expect(claims.of('market-data/wrong')).toBeNull();
   expect(conflictsOf('market-data/right', claims, nobodyHolds).failures).toEqual([]);
-  expect(claims.inUse('market-data/right').size).toBe(0);
+  expect(claims.inUse('market-data/right', () => true).size).toBe(0);
 });
 
 test('a change of a feed matters to those that it may stand in the way of, as it was and as it is', () => {
