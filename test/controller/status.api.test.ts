@@ -1,6 +1,6 @@
 // What kubectl and kstatus make of the controller's statuses on a real API server: when waiting ends, what a new spec
 // does to a status from before it, and that what is not written again is not changed.
-import { afterAll, beforeAll, beforeEach, describe as group, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, describe as group, test } from 'vitest';
 import { type ExchangeFeed, plural } from '../../api/exchange-feed.ts';
 import { TargetError } from '../../controller/errors.ts';
 import { applyStatus } from '../../controller/kube/apply.ts';
@@ -37,11 +37,16 @@ beforeEach(async () => {
 
 const manifest = (symbols = ['BTCUSDT', 'ETHUSDT']) => {
   const metadata = { name: 'binance', namespace };
-  return { apiVersion: 'feeds.k2.dev/v1alpha1', kind: 'ExchangeFeed', metadata, spec: { exchange: 'binance', symbols } };
+  const spec = { exchange: 'binance', symbols };
+  return { apiVersion: 'feeds.k2.dev/v1alpha1', kind: 'ExchangeFeed', metadata, spec };
 };
 const kubectl = (...words: string[]) => plane.kubectl('-n', namespace, ...words);
 const read = async (): Promise<ExchangeFeed> => JSON.parse(await kubectl('get', resource, '-o', 'json'));
-const columns = async () => (await kubectl('get', resource)).trim().split('\n').map((line) => line.split(/\s{2,}/));
+const columns = async () =>
+  (await kubectl('get', resource))
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/\s{2,}/));
 
 /** Judges the feed as it is stored, and writes what comes of it, as the controller does. */
 async function write(changes: Partial<Seen> = {}): Promise<ExchangeFeed> {
@@ -145,7 +150,8 @@ group('a status', () => {
     await plane.apply(finalized);
     await write();
     await kubectl('delete', resource, '--wait=false');
-    const deleting = await write({ failures: [new TargetError('Deleting', 'The feed is deleted once its workers have ended')] });
+    const deletion = new TargetError('Deleting', 'The feed is deleted once its workers have ended');
+    const deleting = await write({ failures: [deletion] });
     expect(kstatusOf(deleting)).toBe('Terminating');
     expect(conditionOf(deleting.status ?? {}, 'Ready')).toMatchObject({ status: 'False', reason: 'Deleting' });
     await waitsInVain('Ready');
