@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Condition } from '../../api/exchange-feed.ts';
-import { readyTransition } from '../../controller/transitions.ts';
+import { actionDone, readyTransition, toldActions } from '../../controller/transitions.ts';
 
 const ready = (status: Condition['status'], reason: string): Condition => ({
   type: 'Ready',
@@ -30,4 +31,22 @@ test.each([
   ['a status without conditions', undefined, undefined],
 ])('no event tells %s', (_, previous, current) => {
   expect(readyTransition(previous, current)).toBeNull();
+});
+
+test('an event tells what was done to topics and subjects by name', () => {
+  const subjects = ['trades-value', 'trades.raw-value'].map((name) => ({ name, schema: '{}' }));
+  const note = 'Schemas registered: trades-value, trades.raw-value';
+  const event = { type: 'Normal', reason: 'SubjectsRegistered', note, action: 'Apply' };
+  expect(actionDone({ target: 'subjects', kind: 'register', subjects })).toEqual(event);
+});
+
+test('the reference lists exactly the events there are besides those of Ready, with their type', () => {
+  const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+  const documented = [...read('docs/reference/events.md').matchAll(/^\| `(\w+)` \| (\w+) \|/gm)];
+  const inDeletion = [...read('controller/deletion.ts').matchAll(/tell\('(\w+)', '(\w+)'/g)];
+  const told = [
+    ...[...Object.values(toldActions).map(([reason]) => reason), 'TopicsAdopted'].map((it) => `${it} Normal`),
+    ...inDeletion.map(([, type, reason]) => `${reason} ${type}`),
+  ];
+  expect(documented.map(([, reason, type]) => `${reason} ${type}`).sort()).toEqual([...new Set(told)].sort());
 });
