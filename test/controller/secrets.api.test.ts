@@ -86,7 +86,7 @@ test('a rotated Secret enqueues the feeds that name it, and is read once for its
   expect(gets).toBe(2);
 });
 
-test('what is in Secrets does not come with the watch', async () => {
+test('what is in Secrets does not come with their metadata', async () => {
   await plane.apply(secret('unnamed', { password: 'never-sent' }));
   await seen('default/unnamed');
   const path = '/api/v1/secrets';
