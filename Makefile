@@ -1,7 +1,7 @@
 # The front door. Every target does its own set-up; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check fuzz faults broker-faults bench exchanges down clean
+.PHONY: help quickstart test check fuzz faults broker-faults controller-faults scale bench exchanges down clean
 
 # Scripts run on the Node 24 that package.json names, whatever the system has.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
@@ -27,6 +27,12 @@ faults: $(installed) ## The whole system under faults drawn from a seed: make fa
 
 broker-faults: $(installed) ## A worker on three brokers that die, hang, forget and run full: ten minutes; needs Java and Maven
 	@vitest run --project broker-faults-long
+
+controller-faults: $(installed) ## API server, leader, broker and registry killed, paused, cut off: writes docs/controller-faults.md; needs Go and Java
+	@node test/scale/faults.ts
+
+scale: $(installed) ## The controller with many feeds on a real API server, half an hour: make scale FEEDS=1000; writes docs/scale.md
+	@node test/scale/main.ts
 
 bench: $(installed) ## Measure, and write docs/benchmarks.md
 	@node bench/run.ts

@@ -48,7 +48,7 @@ export const variables = {
     name: 'K2_KAFKA_AUTH_SECRET',
     schema: secretName,
     example: 'kafka-user',
-    doc: "Secret of `username`, `password` and, if not SCRAM-SHA-512, `mechanism`, in each feed's own namespace. Default: no SASL.",
+    doc: "Secret of `username`, `password`, perhaps `mechanism`, in each feed's namespace. Default: no SASL.",
   },
   kafkaTls: {
     ...workerVariables.kafkaTls,
@@ -74,7 +74,7 @@ export const variables = {
     name: 'K2_KAFKA_SCHEMA_REGISTRY_AUTH_SECRET',
     schema: secretName,
     example: 'registry-user',
-    doc: "Secret of `username` and `password` for that registry, in each feed's own namespace. Default: no authentication.",
+    doc: "Secret of `username` and `password` for that registry, in each feed's namespace. Default: no authentication.",
   },
   registryCaSecret: {
     name: 'K2_KAFKA_SCHEMA_REGISTRY_TLS_CA_SECRET',
@@ -107,7 +107,7 @@ export const variables = {
       .default('true')
       .transform((value) => value === 'true'),
     example: 'true',
-    doc: 'Whether one of several controllers works and the others stand by; `false` only where there is but one. Default: `true`.',
+    doc: 'Whether one controller works and all others stand by; `false`: there is but one. Default: `true`.',
   },
   leaseName: {
     name: 'K2_LEASE_NAME',

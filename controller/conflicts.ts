@@ -1,5 +1,5 @@
-// Feeds that get in each other's way: a topic that two of them want differently, or a symbol that two would write to one
-// topic. Pure. docs/decisions/0013-ownership-of-topics.md says who yields, and why.
+// Feeds that get in each other's way: a topic that two of them want differently, or a symbol that two would write to
+// one topic. Pure. docs/decisions/0013-ownership-of-topics.md says who yields, and why.
 import type { ExchangeFeed, TopicContent } from '../api/exchange-feed.ts';
 import { variables } from '../api/worker-config.ts';
 import type { ControllerConfig } from './config.ts';
@@ -19,6 +19,8 @@ export interface Claim {
   /** By name. */
   topics: ReadonlyMap<string, Topic>;
   symbols: ReadonlySet<string>;
+  /** It is being deleted, and gives its topics up once its workers have ended. */
+  isLeaving: boolean;
 }
 
 /** The claims of all feeds, at one moment; what is asked often is found once. */
@@ -27,8 +29,11 @@ export interface Claims {
   of(key: string): Claim | null;
   /** Feeds that a change of this one may matter to, and the other way round. */
   rivals(key: string): readonly Claim[];
-  /** Names of the feed's topics that others use, too. */
-  inUse(key: string): ReadonlySet<string>;
+  /**
+   * Names of the feed's topics that others use, too; of feeds that leave, the one whose workers end last takes them.
+   * @param hasWorkers whether a feed has any, by its key
+   */
+  inUse(key: string, hasWorkers: (key: string) => boolean): ReadonlySet<string>;
 }
 
 export interface Conflicts {
@@ -56,11 +61,12 @@ export function createClaims(
   return {
     of,
     rivals: (key) => rivals.get(key) ?? findRivals(key),
-    inUse(key) {
+    inUse(key, hasWorkers) {
       const own = of(key);
       // Of a feed that claims nothing, nothing may be taken for its own.
       if (own === null) return new Set([...claims.values()].flatMap(({ topics }) => [...topics.keys()]));
-      const shared = [...claims.values()].flatMap((other) => sharedTopics(own, other));
+      const users = [...claims.values()].filter((other) => !other.isLeaving || hasWorkers(other.key));
+      const shared = users.flatMap((other) => sharedTopics(own, other));
       return new Set(shared.map(([{ name }]) => name));
     },
   };
@@ -82,6 +88,7 @@ function readClaim(feed: ExchangeFeed, config: Pick<ControllerConfig, 'bootstrap
       servers: new Set(serversOf(feed, config)),
       topics: new Map(desireTopics(feed).map((topic) => [topic.name, topic])),
       symbols: new Set(spec.symbols),
+      isLeaving: metadata.deletionTimestamp !== undefined && spec.deletionPolicy === 'Delete',
     };
     return [claim];
   } catch {

@@ -1,5 +1,5 @@
-// The file that knows the order in which a feed goes: its workers end, then the topics and subjects made for it go if it
-// says so, then the feed itself. Whatever fails, every step has its time, and the feed goes after it.
+// The file that knows the order in which a feed goes: its workers end, then the topics and subjects made for it go if
+// it says so, then the feed itself. Whatever fails, every step has its time, and the feed goes after it.
 import type { ExchangeFeed } from '../api/exchange-feed.ts';
 import { type Desired, desire, subjectOf } from './desired.ts';
 import { wordsOf } from './errors.ts';
@@ -50,7 +50,8 @@ export async function advanceDeletion(
     if (waiting !== null) return waiting;
     if (deletionPolicy === 'Retain') tell('Normal', 'TopicsRetained', 'Delete', 'Topics and subjects stay');
   }
-  if (deletionPolicy === 'Delete') return removeData(feed, deletion, parts, tell);
+  const { topics, subjects } = deletion.isDone;
+  if (deletionPolicy === 'Delete' && !(topics && subjects)) return removeData(feed, deletion, parts, tell);
   return null;
 }
 
@@ -103,13 +104,16 @@ async function removeData(feed: ExchangeFeed, deletion: Deletion, parts: Parts, 
   }
 }
 
-// Feeds that are being deleted use their topics until they are gone: the last one takes what they shared.
+function inUse({ workload: { feedKey } }: Desired, { cache }: Parts): ReadonlySet<string> {
+  const hasWorkers = (key: string) => cache.workload(key).deployments.length > 0 || cache.pods(key).length > 0;
+  return cache.claims().inUse(feedKey, hasWorkers);
+}
 
 async function removeTopics(desired: Desired, deletion: Deletion, parts: Parts, tell: Tell) {
   if (deletion.isDone.topics) return;
   const names = desired.topics.map(({ name }) => name);
-  const inUse = parts.cache.claims().inUse(desired.workload.feedKey);
-  const { removed, kept } = planRemoval(names, await parts.targets.topics.made(desired), inUse);
+  const made = await parts.targets.topics.made(desired);
+  const { removed, kept } = planRemoval(names, made, inUse(desired, parts));
   if (removed.length > 0) {
     await parts.targets.topics.remove(desired, removed);
     tell('Normal', 'TopicsDeleted', 'Delete', `Deleted: ${removed.join(', ')}`);
@@ -124,8 +128,8 @@ async function removeTopics(desired: Desired, deletion: Deletion, parts: Parts, 
 async function removeSubjects(desired: Desired, deletion: Deletion, parts: Parts, tell: Tell) {
   if (deletion.isDone.subjects) return;
   const names = desired.subjects.map(({ name }) => name);
-  const inUse = new Set([...parts.cache.claims().inUse(desired.workload.feedKey)].map(subjectOf));
-  const { removed } = planRemoval(names, await parts.targets.subjects.made(desired), inUse);
+  const made = await parts.targets.subjects.made(desired);
+  const { removed } = planRemoval(names, made, new Set([...inUse(desired, parts)].map(subjectOf)));
   if (removed.length > 0) {
     await parts.targets.subjects.remove(desired, removed);
     tell('Normal', 'SubjectsDeleted', 'Delete', `Deleted: ${removed.join(', ')}`);

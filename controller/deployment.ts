@@ -4,9 +4,11 @@
 import { createHash } from 'node:crypto';
 import { type ExchangeFeed, group, kind, type Quantity, version } from '../api/exchange-feed.ts';
 import { variables } from '../api/worker-config.ts';
+import type { Access } from './access.ts';
 import type { ControllerConfig } from './config.ts';
 import type { KubeObject } from './kube/object.ts';
 import { podMetadata, scheduling } from './pod-template.ts';
+import { secretParts } from './secret-volumes.ts';
 import {
   type Deployment,
   feedLabel,
@@ -14,10 +16,12 @@ import {
   managedByLabel,
   type PodDisruptionBudget,
   shardLabel,
+  workerContainer,
   workerPort,
 } from './workload.ts';
 
 export interface WorkerAddresses {
+  access: Access;
   bootstrapServers: string[];
   schemaRegistryUrl: string;
   rawName: string;
@@ -64,6 +68,7 @@ export function workerDeployment(
   addresses: WorkerAddresses,
 ): Deployment {
   const metadata = metadataOf(feed, shard);
+  const { annotations } = secretParts(addresses.access);
   return withHash({
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -74,7 +79,10 @@ export function workerDeployment(
       selector: { matchLabels: selectorOf(feed, shard) },
       // The new worker waits, subscribed, before the old one ends; one that cannot start leaves the old one alone.
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
-      template: { metadata: podMetadata(feed, metadata.labels), spec: podSpec(feed, shard, config, addresses) },
+      template: {
+        metadata: podMetadata(feed, metadata.labels, annotations),
+        spec: podSpec(feed, shard, config, addresses),
+      },
     },
   });
 }
@@ -119,6 +127,7 @@ function withHash<T extends KubeObject>(object: T): T {
 
 /** Fits the restricted profile. https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted */
 function podSpec(feed: ExchangeFeed, shard: Shard, config: ControllerConfig, addresses: WorkerAddresses) {
+  const secrets = secretParts(addresses.access);
   return {
     ...scheduling(feed.spec.worker, selectorOf(feed, shard)),
     // Workers need nothing from the API server.
@@ -131,13 +140,16 @@ function podSpec(feed: ExchangeFeed, shard: Shard, config: ControllerConfig, add
       runAsUser: 1000,
       runAsGroup: 1000,
       seccompProfile: { type: 'RuntimeDefault' },
+      ...secrets.securityContext,
     },
+    ...secrets.pod,
     containers: [
       {
-        name: 'worker',
+        name: workerContainer,
         image: feed.spec.worker?.image ?? config.workerImage,
         imagePullPolicy: config.workerImagePullPolicy,
-        env: environment(feed, shard, addresses),
+        env: [...environment(feed, shard, addresses), ...secrets.env],
+        ...secrets.container,
         ports: [{ name: 'http', containerPort: workerPort, protocol: 'TCP' }],
         resources: resources(feed),
         securityContext: {

@@ -163,7 +163,7 @@ export const reasons = {
   WorkersRefused: {
     condition: 'WorkersAvailable',
     class: 'retryable',
-    next: "Change what the API server objects to: the feed, a rule of the namespace, or an object of the same name.",
+    next: 'Change what the API server objects to: the feed, a rule of the namespace, or an object of the same name.',
   },
   ProgressDeadlineExceeded: {
     condition: 'WorkersAvailable',

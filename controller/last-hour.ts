@@ -1,5 +1,5 @@
-// How complete a feed was over the last hour: from totals as they were read, one of every few minutes. Pure. Totals that
-// fall were counted anew, and a figure is never better for that: what was missing before is still missing.
+// How complete a feed was over the last hour: from totals as they were read, one of every few minutes. Pure. Totals
+// that fall were counted anew, and a figure is never better for that: what was missing before is still missing.
 import type { Totals } from './completeness.ts';
 
 type Counts = Pick<Totals, 'written' | 'missing' | 'open'>;

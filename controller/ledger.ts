@@ -1,6 +1,6 @@
-// What this operator made outside Kubernetes, since neither a broker nor a registry remembers who made what: a ConfigMap
-// for each Kafka cluster and each registry, in the controller's own namespace, with one entry for each topic or subject.
-// docs/decisions/0013-ownership-of-topics.md
+// What this operator made outside Kubernetes, since neither a broker nor a registry remembers who made what: a
+// ConfigMap for each Kafka cluster and each registry, in the controller's own namespace, with one entry for each topic
+// or subject. docs/decisions/0013-ownership-of-topics.md
 import { hash } from 'node:crypto';
 import { type Reason, TargetError } from './errors.ts';
 import { isNotFound, KubeError } from './kube/errors.ts';
@@ -53,8 +53,8 @@ interface Page {
   last: Promise<unknown>;
 }
 
-// Entries are about 100 bytes for a name of 40 characters, with what the API server notes of each: etcd takes 1.5 MiB, so
-// about 10,000 topics fit. What does not fit is not made, in the API server's words.
+// Entries are about 100 bytes for a name of 40 characters, with what the API server notes of each: etcd takes 1.5 MiB,
+// so about 10,000 topics fit. What does not fit is not made, in the API server's words.
 const configMaps = { group: '', version: 'v1', plural: 'configmaps' };
 
 export function createLedger({ transport, namespace, fieldManager }: LedgerOptions): Ledger {
@@ -114,7 +114,7 @@ export function createLedger({ transport, namespace, fieldManager }: LedgerOptio
       for (const [name, entry] of sent) {
         if (page.dirty.has(name)) continue;
         // It will not be made, and must not stand in the way of the next write.
-        if (entry === making && isRefusal(error)) takeBack(page, name);
+        if (entry === making) takeBack(page, name);
         else page.dirty.set(name, entry);
       }
       throw error;
@@ -211,10 +211,12 @@ function inTurn<T>(page: Page, work: () => Promise<T>): Promise<T> {
   return result;
 }
 
-// May not, too large, and the like: nothing that passes by itself.
+// May not, not valid: nothing that passes by itself.
 const refusalStatuses = [400, 403, 413, 422];
+
+/** etcd's own limit comes as a failure of the server. */
 const isRefusal = (error: unknown): error is KubeError =>
-  error instanceof KubeError && refusalStatuses.includes(error.status);
+  error instanceof KubeError && (refusalStatuses.includes(error.status) || /too large/.test(error.message));
 
 /** What the API server will not have in the ledger must not be made: that is a failure of its target, with a reason. */
 export async function noted(reason: Reason, work: Promise<void>): Promise<void> {

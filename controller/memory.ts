@@ -8,7 +8,10 @@ import type { ObservedSubjects, ObservedTopics } from './plan.ts';
 export interface FeedMemory {
   uid: string;
   generation: number;
-  /** Topics and subjects as they were found right, with these Secrets; neither broker nor registry is asked again before `untilMs`. */
+  /**
+   * Topics and subjects as they were found right, with these Secrets; neither broker nor registry is asked again before
+   * `untilMs`.
+   */
   verified: { topics: ObservedTopics; subjects: ObservedSubjects; secrets: string; untilMs: number } | null;
   /** As last written or first read: the watch may not have brought our own write back yet. */
   status: ExchangeFeedStatus;

@@ -1,14 +1,12 @@
 // The controller's own metrics; those of the Kubernetes machinery are in kube/metrics.ts. Labels come from closed
 // lists only. docs/reference/controller-metrics.md lists them; a test holds list and page equal.
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { type ConditionStatus, type ConditionType, conditionTypes, type ExchangeFeed } from '../api/exchange-feed.ts';
 
 export interface ControllerMetrics {
   actions: Counter<'target' | 'kind'>;
   failures: Counter<'reason'>;
   statusWrites: Counter;
-  /** Seconds. */
-  reconcileSeconds: Histogram;
 }
 
 const statuses: ConditionStatus[] = ['True', 'False', 'Unknown'];
@@ -41,12 +39,6 @@ export function createControllerMetrics(registry: Registry, feeds: () => Exchang
     statusWrites: new Counter({
       name: 'k2_controller_status_writes_total',
       help: 'Statuses written to the API server; an unchanged status is not written.',
-      registers,
-    }),
-    reconcileSeconds: new Histogram({
-      name: 'k2_controller_reconcile_seconds',
-      help: 'Duration of a reconcile, from reading the feed to writing its status.',
-      buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers,
     }),
   };

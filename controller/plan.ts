@@ -1,6 +1,6 @@
 // Desired and observed in, ordered actions out; `[]` when converged. Pure. What cannot or must not be done is a refusal
-// with a reason: no action ever removes a partition, a topic, a subject or a schema version. Only a feed that is deleted
-// may take topics and subjects with it, by a plan of its own.
+// with a reason: no action ever removes a partition, a topic, a subject or a schema version. Only a feed that is
+// deleted may take topics and subjects with it, by a plan of its own.
 
 import { covers } from './covers.ts';
 import type { Desired, DesiredWorkload, Subject, Topic } from './desired.ts';

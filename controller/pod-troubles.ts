@@ -1,8 +1,8 @@
-// Why a pod does not get ready, as its own status tells: no node, no image, no start, no memory, or a program that ends.
-// Pure. What only events tell, such as a volume that is not there, is found when the Deployment's deadline has passed.
+// Why a pod does not get ready, as its own status tells: no node, no image, no start, no memory, or a program that
+// ends. Pure. What only events tell, such as a volume that is not there, shows when the Deployment's deadline is over.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 import type { Finding } from './errors.ts';
-import type { ContainerStatus, ContainerTermination, Pod } from './workload.ts';
+import { type ContainerStatus, type ContainerTermination, type Pod, workerContainer } from './workload.ts';
 
 const imageReasons = [
   'ErrImagePull',
@@ -19,13 +19,15 @@ const startReasons = ['CreateContainerConfigError', 'CreateContainerError', 'Run
 const steadyMs = 600_000;
 
 /** Null: it may just need time. @param nowMs wall clock, milliseconds since 1970 */
-export function troubleOfPod({ metadata: { name }, status }: Pod, nowMs: number): Finding | null {
-  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
+export function troubleOfPod({ metadata: { name }, status = {} }: Pod, nowMs: number): Finding | null {
+  const scheduled = status.conditions?.find(({ type }) => type === 'PodScheduled');
   if (scheduled?.status === 'False') {
     return { reason: 'WorkersUnschedulable', seen: colons(name, scheduled.message ?? scheduled.reason) };
   }
-  for (const container of status?.containerStatuses ?? []) {
-    const trouble = container.ready ? null : troubleOfContainer(name, container, nowMs);
+  const { initContainerStatuses = [], containerStatuses = [] } = status;
+  for (const container of [...initContainerStatuses, ...containerStatuses]) {
+    const named = container.name === workerContainer ? name : `${name}, container ${container.name}`;
+    const trouble = container.ready ? null : troubleOfContainer(named, container, nowMs);
     if (trouble) return trouble;
   }
   return null;

@@ -25,7 +25,7 @@ export function actionDone(action: Action): EventNote | null {
   return { type: 'Normal', reason, note: `${verb}: ${names}`, action: 'Apply' };
 }
 
-const toldActions = {
+export const toldActions = {
   create: ['TopicsCreated', 'Created'],
   grow: ['TopicsGrown', 'Partitions added'],
   configure: ['TopicsConfigured', 'Settings set right'],

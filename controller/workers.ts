@@ -10,6 +10,7 @@ import {
   type Pod,
   shardOf,
   type WorkloadCondition,
+  workerContainer,
 } from './workload.ts';
 
 /**
@@ -58,7 +59,7 @@ export function countWorkers(deployments: Deployment[], which: 'availableReplica
   return { available: sum(counts), replicas: sum(deployments.map(({ spec }) => spec.replicas)) };
 }
 
-/** Why the API server takes no pod. https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment */
+/** https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment */
 function refusalOf({ metadata, status }: Deployment): Finding | null {
   const failure = conditionOf(status?.conditions, 'ReplicaFailure');
   if (failure?.status !== 'True') return null;
@@ -94,7 +95,8 @@ function wasAvailable(deployments: Deployment[], pod: Pod): boolean {
 }
 
 /** Its start-up probe has passed, so it does not wait for a node, an image or the CPU to load its program. */
-const isStarted = ({ status }: Pod): boolean => status?.containerStatuses?.some(({ started }) => started) === true;
+const isStarted = ({ status }: Pod): boolean =>
+  status?.containerStatuses?.some(({ name, started }) => name === workerContainer && started) === true;
 
 const conditionOf = (conditions: WorkloadCondition[] | undefined, type: string): WorkloadCondition | undefined =>
   conditions?.find((condition) => condition.type === type);

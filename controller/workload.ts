@@ -12,6 +12,8 @@ export const managedBy = 'k2-feed-operator';
 export const feedLabel = 'feeds.k2.dev/feed';
 export const shardLabel = 'feeds.k2.dev/shard';
 
+/** The worker's container by name; others may be put beside it, as a service mesh does. */
+export const workerContainer = 'worker';
 /** Port of a worker's /healthz, /readyz, /metrics and /status. */
 export const workerPort = 8080;
 
@@ -54,6 +56,7 @@ export interface ContainerTermination {
 }
 
 export interface ContainerStatus {
+  name: string;
   ready: boolean;
   /** Its start-up probe has passed. */
   started?: boolean;
@@ -73,6 +76,7 @@ export interface Pod extends KubeObject {
     phase?: string;
     podIP?: string;
     conditions?: WorkloadCondition[];
+    initContainerStatuses?: ContainerStatus[];
     containerStatuses?: ContainerStatus[];
   };
 }

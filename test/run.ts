@@ -101,12 +101,12 @@ async function brokerFaults(): Promise<void> {
 }
 
 /** It starts API servers of its own, as plain processes, and needs no bed. */
-async function apiSuite(): Promise<void> {
+async function apiSuite(helmEnv: Record<string, string>): Promise<void> {
   const missing = ['go', 'openssl', 'setpriv'].filter((program) => !isOnPath(program));
   if (missing.length > 0)
     return skip('suite api', `${missing.join(', ')} not on PATH: they make and run an API server`);
   await provide(store, await kube());
-  await suite('api');
+  await suite('api', helmEnv);
 }
 
 /** Broker and registry need a JVM only, so they are tested where no cluster can be. */
@@ -152,9 +152,10 @@ await command('format and lint', ['biome', 'check', '--error-on-warnings', '.'])
 await command('types', ['tsc', '--noEmit']);
 const hasGo = isOnPath('go');
 if (!hasGo) skip('chart tests that need helm', 'Go is not on PATH, and helm is built with it');
-await suite('unit', hasGo ? { K2_TEST_HELM: join(await provide(store, await helm()), 'helm') } : {});
+const helmEnv: Record<string, string> = hasGo ? { K2_TEST_HELM: join(await provide(store, await helm()), 'helm') } : {};
+await suite('unit', helmEnv);
 await suite('slow');
-await apiSuite();
+await apiSuite(helmEnv);
 await brokerFaults();
 const choice = chooseCluster(process.env.K2_CLUSTER, await inspectMachine());
 if (!hasGo) await brokerSuite('Go 1.26 or newer is not on PATH: Kubernetes is built with it');

@@ -1,5 +1,5 @@
-// How often trades of one symbol come, and whether its silence is far longer than that. Pure: a quiet market has its own
-// rhythm, so only a symbol that broke its rhythm is worth a question to the exchange.
+// How often trades of one symbol come, and whether its silence is far longer than that. Pure: a quiet market has its
+// own rhythm, so only a symbol that broke its rhythm is worth a question to the exchange.
 
 /** Fewer tell nothing of how long a pause may be. */
 const tradesMin = 20;

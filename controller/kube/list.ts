@@ -20,8 +20,8 @@ interface List<T> {
 }
 
 /**
- * Asks for name, labels and version of each object, and nothing else of it: what is in a Secret then never leaves the
- * API server. https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+ * Asks for the metadata of each object, and nothing else of it: what is in a Secret does not leave the API server, but
+ * for what `kubectl apply` noted in an annotation. https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
  */
 export const metadataOnly = {
   list: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',

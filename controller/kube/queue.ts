@@ -29,7 +29,7 @@ export interface WorkQueue {
   get(signal: AbortSignal): Promise<string | null>;
   /** The worker is done with the key, however it went. */
   done(key: string): void;
-  /** Adds the key after its own backoff, or later when too many keys fail together. Returns the wait in milliseconds. */
+  /** Adds the key after its own backoff, later when too many keys fail together. Returns the wait in milliseconds. */
   retry(key: string): number;
   /** Forgets the key's failures: its next `retry` waits the shortest time again. */
   forget(key: string): void;

@@ -17,7 +17,7 @@ export interface ReflectorOptions<T extends KubeObject> {
   path: string;
   labelSelector?: string;
   fieldSelector?: string;
-  /** Of each object only apiVersion, kind (both of the metadata itself) and metadata are asked for. */
+  /** Of each object only its metadata is asked for, and without annotations kept. */
   isMetadataOnly?: boolean;
   /**
    * Called after the copy has changed: `previous` is null for a new object, `current` is null for a deleted one.
@@ -60,6 +60,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   const { name, transport, path, onChange, clock, random, log, metrics, idleMsMax = watchIdleMsMax } = options;
   const selectors = { labelSelector: options.labelSelector, fieldSelector: options.fieldSelector };
   const accept = options.isMetadataOnly ? metadataOnly : null;
+  const kept = options.isMetadataOnly ? withoutNotes<T> : (object: T) => object;
   const objects = new Map<string, T>();
   /** Where in the collection's history the copy is; null: nowhere, list again. */
   let resourceVersion: string | null = null;
@@ -84,7 +85,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
 
   async function relist(signal: AbortSignal): Promise<string> {
     const listed = await listAll<T>(transport, path, selectors, signal, accept?.list);
-    for (const [key, object] of listed.objects) set(key, object);
+    for (const [key, object] of listed.objects) set(key, kept(object));
     for (const key of objects.keys()) if (!listed.objects.has(key)) set(key, null);
     metrics?.lists.inc({ name });
     log.debug({ reflector: name, objects: objects.size }, 'listed');
@@ -107,7 +108,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
       })) {
         events++;
         resourceVersion = object.metadata.resourceVersion ?? null;
-        if (type !== 'BOOKMARK') set(keyOf(object), type === 'DELETED' ? null : object);
+        if (type !== 'BOOKMARK') set(keyOf(object), type === 'DELETED' ? null : kept(object));
       }
     } finally {
       if (clock.nowMs() - startMs >= goodWatchMsMin) failures = 0;
@@ -141,6 +142,12 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   }
 
   return { synced: synced.promise, get: (key) => objects.get(key) ?? null, list: () => [...objects.values()], run };
+}
+
+/** `kubectl apply` notes a whole object, with all that is in it, in an annotation: of a Secret it must not be kept. */
+function withoutNotes<T extends KubeObject>({ apiVersion, kind, metadata }: T): T {
+  const { name, namespace, uid, resourceVersion, labels } = metadata;
+  return { apiVersion, kind, metadata: { name, namespace, uid, resourceVersion, labels } } as T;
 }
 
 function isSame(previous: KubeObject | null, current: KubeObject | null): boolean {

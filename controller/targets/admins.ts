@@ -1,5 +1,5 @@
-// Admin clients of Kafka brokers, one per address and Secrets: opened when they are needed, dropped when they fail, and what went
-// wrong said in the broker's words.
+// Admin clients of Kafka brokers, one per address and Secrets: opened when they are needed, dropped when they fail, and
+// what went wrong said in the broker's words.
 import kafkajs, { type Admin, type SASLOptions } from 'kafkajs';
 import type { Sasl } from '../../api/secrets.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -23,8 +23,8 @@ export interface Admins {
   /**
    * Does `work` with the broker's client, within 8 s.
    * @param what is done, for the message
-   * @throws TargetError AuthFailed when the broker does not know or not trust us, or we not the broker; TopicRefused when
-   * it answered and refused; BrokerUnreachable otherwise
+   * @throws TargetError AuthFailed when the broker does not know or not trust us, or we not the broker; TopicRefused
+   * when it answered and refused; BrokerUnreachable otherwise
    */
   use<T>(brokers: Brokers, what: string, work: (admin: Admin) => Promise<T>): Promise<T>;
   close(): Promise<void>;

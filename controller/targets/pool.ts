@@ -1,5 +1,5 @@
-// One client per address and Secrets, opened on first use and shared; one that failed, or whose Secrets were rotated, is
-// closed and opened anew.
+// One client per address and Secrets, opened on first use and shared; one that failed, or whose Secrets were rotated,
+// is closed and opened anew.
 
 export interface Pool<C> {
   /**

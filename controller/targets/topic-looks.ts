@@ -1,5 +1,5 @@
-// Looks at the topics of one broker, shared by all feeds that ask: a broker has no watch, and a thousand feeds that look
-// for drift must not ask a thousand times.
+// Looks at the topics of one broker, shared by all feeds that ask: a broker has no watch, and a thousand feeds that
+// look for drift must not ask a thousand times.
 import type { Topic } from '../desired.ts';
 import { TargetError } from '../errors.ts';
 import type { ObservedTopic, ObservedTopics } from '../plan.ts';

@@ -140,8 +140,8 @@ const withOrigin = (seen: TopicSeen, isOurs: boolean): TopicSeen =>
   seen === null || seen instanceof TargetError || isOurs ? seen : { ...seen, isAdopted: true };
 
 /**
- * All in few requests, as long as the broker shows them all: kafkajs does not say which topic an error is about, so half
- * of them is asked for then, and half of that.
+ * All in few requests, as long as the broker shows them all: kafkajs does not say which topic an error is about, so
+ * half of them is asked for then, and half of that.
  */
 async function askInParts<T>(
   names: string[],

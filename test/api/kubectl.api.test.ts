@@ -126,7 +126,7 @@ describe('kubectl get', () => {
     expect(cells?.slice(9)).toEqual(['Running', 'trades', '2', '1', 'ExactlyOnce', 'FeedReady', 'All is well.']);
   });
 
-  test('says of a feed that no controller has seen that it is not known to be ready, and what to look into', async () => {
+  test('says of a feed that no controller has seen that nobody knows, and what to look into', async () => {
     const [, cells] = columns(await kubectl('get', 'exchangefeeds', 'paused', '-o', 'wide'));
     expect(cells).toContain('Unknown');
     expect(cells?.at(-1)).toContain('check that k2-feed-operator runs');
@@ -158,7 +158,7 @@ describe('kubectl scale', () => {
   });
 });
 
-test('a null among topic settings is a setting like one that is not named, also where kubectl leaves it out', async () => {
+test('a null among topic settings is like a setting that is not named: kubectl may leave it out', async () => {
   const feed = feedOf('nulls', { topics: { raw: { config: { 'compression.type': 'zstd', 'segment.bytes': null } } } });
   const stored = async (...flags: string[]) =>
     (JSON.parse((await tryApply(feed, '-o', 'json', ...flags)).stdout) as typeof feed).spec;

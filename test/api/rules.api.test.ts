@@ -60,6 +60,9 @@ function expectOne(said: string, field: string, ...words: string[]): void {
 }
 
 const quantity = (value: unknown, of = 'cpu') => ({ worker: { resources: { limits: { [of]: value } } } });
+const rolloutRestart = 'kubectl.kubernetes.io/restartedAt';
+const annotations = (name: string) => ({ worker: { podAnnotations: { [name]: '' } } });
+const labels = (podLabels: object) => ({ worker: { podLabels } });
 const raw = (topic: object) => ({ topics: { raw: topic } });
 const config = (settings: object) => raw({ config: settings });
 const secret = (name: string) => ({ kafka: { authSecretRef: { name } } });
@@ -119,9 +122,11 @@ describe('a new feed is refused in one message', () => {
     [quantity('1 core'), 'spec.worker.resources.limits.cpu', ['not a quantity above 0', '"500m"']],
     [quantity('512MB', 'memory'), 'spec.worker.resources.limits.memory', ['not a quantity above 0', '"512Mi"']],
     [quantity(0), 'spec.worker.resources.limits.cpu', ['not a quantity above 0', '"500m"']],
-    [{ worker: { podAnnotations: { 'feeds.k2.dev/a': '' } } }, 'spec.worker.podAnnotations', ['feeds.k2.dev/']],
-    [{ worker: { podLabels: { 'feeds.k2.dev/shard': '1' } } }, 'spec.worker.podLabels', ["operator's own"]],
-    [{ worker: { podLabels: { 'app.kubernetes.io/name': 'a' } } }, 'spec.worker.podLabels', ["operator's own"]],
+    [annotations('feeds.k2.dev/a'), 'spec.worker.podAnnotations', ['"feeds.k2.dev/a"', 'use another name']],
+    [annotations(rolloutRestart), 'spec.worker.podAnnotations', [rolloutRestart, 'feeds.k2.dev/restart']],
+    [labels({ 'feeds.k2.dev/shard': '1' }), 'spec.worker.podLabels', ['"feeds.k2.dev/shard"', 'use another name']],
+    [labels({ 'app.kubernetes.io/name': 'a' }), 'spec.worker.podLabels', ['"app.kubernetes.io/name"']],
+    [labels({ team: 'market data' }), 'spec.worker.podLabels', ['"market data"', '"market-data"']],
   ])('%j', async (spec, field, words) => {
     expectOne(await refusalOf(create(feedOf(spec))), field, ...words);
   });

@@ -1,5 +1,8 @@
 // Brokers and a registry that ask who a worker is: with the right answer it writes, with a wrong one it says which, and
 // goes on once that is corrected, without a restart.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAuthority } from '../controller/kube/certificate.ts';
 import { type Gateway, startGateway } from '../services/registry-gateway.ts';
@@ -18,6 +21,14 @@ beforeEach(async () => {
   folders = await Folders.create();
 });
 afterEach(() => folders.remove());
+
+async function runAuditor(environment: Record<string, string>): Promise<{ code: number | null; stderr: string }> {
+  const program = new URL('../../audit/main.ts', import.meta.url).pathname;
+  const env = { PATH: process.env.PATH, ...environment };
+  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  return { code, stderr: said };
+}
 
 describe('a broker with SASL_SSL', () => {
   const properties = saslSsl(broker, authority.cert, { reader: 'plain-secret' });
@@ -47,9 +58,31 @@ describe('a broker with SASL_SSL', () => {
     if (kind !== 'PLAIN') await setPassword(on.world, username, password, kind);
     await allowed(`User:${username}`);
     const worker = await on.stream.owner(tradesPerSecond, await right({ username, password, mechanism: kind }));
-    await writes(worker);
+    // With SCRAM-SHA-256 it has to come with it again meanwhile, several times.
+    await writes(worker, 10 * tradesPerSecond);
     await on.stream.expectEachTradeOnce(worker);
     expect(JSON.stringify(worker.log) + worker.stderr()).not.toContain(password);
+  });
+
+  test('shows k2-audit what it shows the worker whose variables it has', async () => {
+    await setPassword(on.world, 'auditor', 'secret');
+    await allowed('User:auditor');
+    const { raw } = on.stream.topics;
+    await allow(on.world, 'User:auditor', [
+      ['TOPIC', raw, 'READ'],
+      ['TOPIC', `${raw}.dlq`, 'READ'],
+    ]);
+    const variables = await right({ username: 'auditor', password: 'secret' });
+    const worker = await on.stream.owner(tradesPerSecond, variables);
+    await on.stream.simulator.pause();
+    await on.stream.untilWritten(worker);
+    const environment = { ...on.stream.topics.environment, K2_EXCHANGE: 'binance', ...variables };
+    const K2_KAFKA_BOOTSTRAP_SERVERS = on.world.cluster.advertisedServers;
+    const audited = await runAuditor({ ...environment, K2_KAFKA_BOOTSTRAP_SERVERS });
+    expect(audited).toMatchObject({ code: 0 });
+    await folders.write('kafka-auth', { password: 'wrong' });
+    const refused = await runAuditor({ ...environment, K2_KAFKA_BOOTSTRAP_SERVERS });
+    expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining('SASL_AUTHENTICATION_FAILED') });
   });
 
   test('refuses a wrong password, and takes the right one once the file has it', async () => {

@@ -48,6 +48,8 @@ export function saslSsl(broker: Pair, authority: string, plainUsers: Record<stri
     [own('plain.sasl.jaas.config')]: `${module}.plain.PlainLoginModule required ${users.join(' ')};`,
     [own('scram-sha-256.sasl.jaas.config')]: scram,
     [own('scram-sha-512.sasl.jaas.config')]: scram,
+    // Whoever comes with this one has to show his password again every few seconds.
+    [own('scram-sha-256.connections.max.reauth.ms')]: 4000,
   };
 }
 

@@ -7,32 +7,9 @@ import { chartTemplate, crdPath, templatePath } from '../../scripts/generate-cha
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const chartFile = (path: string) => read(`charts/k2-feed-operator/${path}`);
 
-interface Schema {
-  $ref?: string;
-  type?: string;
-  description?: string;
-  additionalProperties?: unknown;
-  properties?: Record<string, Schema>;
-  definitions?: Record<string, Schema>;
-}
-
-const schema = JSON.parse(chartFile('values.schema.json')) as Schema;
 const values = parse(chartFile('values.yaml')) as Record<string, unknown>;
-
-function resolve(part: Schema): Schema {
-  return part.$ref ? (schema.definitions?.[part.$ref.replace('#/definitions/', '')] ?? {}) : part;
-}
-
-/** Every value as `worker.image.tag`, whether values.yaml or the schema names it. */
-function names(at: string, part: Schema): string[] {
-  const properties = Object.entries(resolve(part).properties ?? {});
-  return properties.flatMap(([name, child]) => [`${at}${name}`, ...names(`${at}${name}.`, child)]);
-}
-
-function valueNames(at: string, value: unknown): string[] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
-  return Object.entries(value).flatMap(([name, child]) => [`${at}${name}`, ...valueNames(`${at}${name}.`, child)]);
-}
+const meta = parse(chartFile('Chart.yaml')) as Record<string, string> & { annotations: Record<string, string> };
+const annotation = (name: string): unknown => parse(meta.annotations[`artifacthub.io/${name}`] ?? '');
 
 describe('the CRD in the chart', () => {
   test('is the CRD of the project, as its generator writes it', () => {
@@ -49,43 +26,45 @@ describe('the CRD in the chart', () => {
   });
 });
 
-describe('the values', () => {
-  test('and their schema name the same values', () => {
-    const inSchema = names('', schema).filter((name) => name !== 'global');
-    // Quantities by resource name are free in the schema.
-    const inValues = valueNames('', values).filter((name) => !/^resources\.\w+\./.test(name));
-    expect(inValues.sort()).toEqual(inSchema.sort());
-  });
+describe('the values for everything', () => {
+  /** Paths of what is no map, or an empty one. */
+  const leaves = (value: unknown, at = ''): string[] =>
+    typeof value !== 'object' || value === null || Array.isArray(value) || Object.keys(value).length === 0
+      ? [at]
+      : Object.entries(value).flatMap(([name, child]) => leaves(child, at ? `${at}.${name}` : name));
 
-  test('are refused by the schema where their name is unknown, at every level', () => {
-    const open: string[] = [];
-    const walk = (at: string, part: Schema): void => {
-      if (part.properties && part.additionalProperties !== false) open.push(at);
-      for (const [name, child] of Object.entries(part.properties ?? {})) walk(`${at}/${name}`, resolve(child));
-    };
-    walk('', schema);
-    expect(open).toEqual([]);
-  });
-
-  test('are each described, in the schema and by a comment in values.yaml', () => {
-    const undescribed = Object.entries(schema.properties ?? {}).filter(([, part]) => !part.description);
-    expect(undescribed.map(([name]) => name)).toEqual([]);
-    // The resources are one value in the shape that Kubernetes gives it.
-    const lines = chartFile('values.yaml')
-      .replace(/(?<=^resources:\n)( +.*\n)+/m, '')
-      .split('\n');
-    const isComment = (line = '') => line.trimStart().startsWith('#');
-    // Above a value; for a group of values, below its name, too.
-    const isDescribed = (at: number) =>
-      isComment(lines[at - 1]) || (/:$/.test(lines[at] ?? '') && isComment(lines[at + 1]));
-    const bare = lines.filter((line, at) => /^ *\w+:/.test(line) && !isDescribed(at));
-    expect(bare).toEqual([]);
+  test('name every value but those that they exclude', () => {
+    const everything = parse(chartFile('ci/everything-values.yaml')) as object;
+    const names = leaves(everything);
+    const isNamed = (path: string) => names.some((name) => name === path || name.startsWith(`${path}.`));
+    expect(leaves(values).filter((path) => !isNamed(path))).toEqual([
+      'watchNamespace',
+      'rbac.create',
+      'rbac.aggregateClusterRoles',
+      'serviceAccount.create',
+      'serviceAccount.automount',
+      'image.registry',
+      'image.tag',
+      'worker.image.registry',
+      'worker.image.repository',
+      'worker.image.digest',
+      'enabled',
+      'nameOverride',
+      'namespaceOverride',
+      ...leaves(values).filter((path) => /^(resources|podSecurityContext|securityContext)\./.test(path)),
+      'livenessProbe.periodSeconds',
+      'livenessProbe.timeoutSeconds',
+      'readinessProbe.periodSeconds',
+      'readinessProbe.timeoutSeconds',
+      'leaderElection.enabled',
+      'podDisruptionBudget.maxUnavailable',
+      'networkPolicy.dns.ports',
+    ]);
   });
 });
 
 describe('the version', () => {
   test('is one for program, chart, and the images that the chart names', () => {
-    const meta = parse(chartFile('Chart.yaml')) as Record<string, string> & { annotations: Record<string, string> };
     const { version } = JSON.parse(read('package.json')) as { version: string };
     expect(meta).toMatchObject({ version, appVersion: version });
 
@@ -93,16 +72,37 @@ describe('the version', () => {
       worker: { image: Record<string, string> };
     };
     const full = (part: Record<string, string>) => `${part.registry}/${part.repository}:${version}`;
-    expect(parse(meta.annotations['artifacthub.io/images'] ?? '')).toEqual([
+    expect(annotation('images')).toEqual([
       { name: 'controller', image: full(image) },
       { name: 'worker', image: full(worker.image) },
     ]);
   });
+});
 
-  test('has an example in the chart that is the minimal one of examples/', () => {
-    const meta = parse(chartFile('Chart.yaml')) as { annotations: Record<string, string> };
-    expect(parse(meta.annotations['artifacthub.io/crdsExamples'] ?? '')).toEqual([
-      parse(read('examples/binance.yaml')),
-    ]);
+describe('what Artifact Hub shows', () => {
+  test('has an example that is the minimal one of examples/', () => {
+    expect(annotation('crdsExamples')).toEqual([parse(read('examples/binance.yaml'))]);
+  });
+
+  test('names the CRD that the chart brings', () => {
+    const crd = parse(read(crdPath)) as {
+      metadata: { name: string };
+      spec: { names: { kind: string }; versions: { name: string }[] };
+    };
+    const { name } = crd.metadata;
+    const [{ name: version } = { name: '' }] = crd.spec.versions;
+    expect(annotation('crds')).toMatchObject([{ kind: crd.spec.names.kind, version, name }]);
+  });
+
+  test('has changes of the kinds that it knows, and the license of the project', () => {
+    const changes = annotation('changes') as { kind: string; description: string }[];
+    expect(changes.length).toBeGreaterThan(0);
+    const kinds = ['added', 'changed', 'deprecated', 'removed', 'fixed', 'security'];
+    for (const { kind, description } of changes) {
+      expect(kinds).toContain(kind);
+      expect(description).toMatch(/^[A-Z].*\.$/);
+    }
+    const { license } = JSON.parse(read('package.json')) as { license: string };
+    expect(annotation('license')).toBe(license);
   });
 });

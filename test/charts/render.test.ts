@@ -1,71 +1,37 @@
-// The chart as Helm renders it. Without helm all of this is skipped, which `make test` never does.
+// An install with few values, as Helm renders it. Without helm all of this is skipped, which `make test` never does.
 import { describe, expect, test } from 'vitest';
 import { variables } from '../../controller/config.ts';
-import { permissions } from '../../controller/permissions.ts';
 import {
   chart,
-  helmMissing,
-  type Manifest,
-  type PodSpec,
-  refusal,
+  missing,
   release,
   releaseNamespace,
   render,
+  renderSet,
   required,
   run,
+  valueSets,
+  valuesFile,
 } from './helm.ts';
-
-const missing = helmMissing();
-if (missing) console.warn(`SKIPPED the chart's rendering tests: ${missing}`);
-
-function one(manifests: Manifest[], kind: string): Manifest {
-  const found = manifests.filter((manifest) => manifest.kind === kind);
-  expect(found, `one ${kind}`).toHaveLength(1);
-  return found[0] as Manifest;
-}
-
-/** The pods that an install makes: of Deployments, and those of `helm test`. */
-function pods(manifests: Manifest[]): [name: string, pod: PodSpec][] {
-  return manifests.flatMap(({ kind, metadata, spec }) => {
-    const pod = kind === 'Pod' ? (spec as unknown as PodSpec) : spec?.template?.spec;
-    return pod ? [[`${kind}/${metadata.name}`, pod] as [string, PodSpec]] : [];
-  });
-}
-
-function controllerOf(manifests: Manifest[]) {
-  const pod = one(manifests, 'Deployment').spec?.template?.spec;
-  const container = pod?.containers[0];
-  if (!pod || !container) throw new Error('the Deployment has no container');
-  const environment = Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value]));
-  return { pod, container, environment };
-}
-
-/** `<group>/<resource> <verb>` for each verb. */
-const flat = (rules: { group: string; resource: string; verbs: readonly string[] }[]) =>
-  rules.flatMap(({ group, resource, verbs }) => verbs.map((verb) => `${group}/${resource} ${verb}`)).sort();
-
-const used = flat(permissions.map(({ apiGroup, resource, verbs }) => ({ group: apiGroup, resource, verbs })));
-const granted = ({ rules = [] }: Manifest) =>
-  flat(
-    rules.flatMap(({ apiGroups, resources, verbs }) =>
-      apiGroups.flatMap((group) => resources.map((resource) => ({ group, resource, verbs }))),
-    ),
-  );
+import { controllerOf, idOf, isOfTest, isSelected, kindsOf, one, pods } from './manifests.ts';
 
 describe.skipIf(missing !== null)('an install', () => {
-  test('passes `helm lint --strict`', () => {
-    const values = `${chart}/ci/minimal-values.yaml`;
-    expect(run(['lint', '--strict', chart, '--values', values])).toContain('1 chart(s) linted, 0 chart(s) failed');
+  test.each(valueSets)('with the values of ci/%s-values.yaml passes `helm lint --strict`', (set) => {
+    const answer = run(['lint', '--strict', chart, '--values', valuesFile(set)]);
+    expect(answer).toContain('1 chart(s) linted, 0 chart(s) failed');
   });
 
   test('puts every object of its own namespace there, and labels every object', () => {
     const manifests = render({ commonLabels: { team: 'market-data' } });
-    expect(manifests.map(({ kind }) => kind).sort()).toEqual([
+    expect(kindsOf(manifests.filter((manifest) => !isOfTest(manifest))).sort()).toEqual([
+      'ClusterRole',
+      'ClusterRole',
       'ClusterRole',
       'ClusterRoleBinding',
       'CustomResourceDefinition',
       'Deployment',
-      'Pod',
+      'Role',
+      'RoleBinding',
       'Service',
       'ServiceAccount',
     ]);
@@ -76,35 +42,52 @@ describe.skipIf(missing !== null)('an install', () => {
     }
   });
 
-  test('makes one controller, never two at a time', () => {
-    expect(one(render(), 'Deployment').spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' } });
+  test.each(valueSets)('with the values of ci/%s-values.yaml names no object twice', (set) => {
+    const ids = renderSet(set).map(idOf);
+    expect(new Set(ids).size).toBe(ids.length);
   });
 
-  test('gives the controller its brokers, registry, worker image and log level', () => {
+  test('gives the controller its brokers, registry, worker image, lease and log level', () => {
     const { environment } = controllerOf(render({ logLevel: 'debug', 'worker.image.pullPolicy': 'Never' }));
     expect(environment).toEqual({
       K2_KAFKA_BOOTSTRAP_SERVERS: required['kafka.bootstrapServers'],
       K2_KAFKA_SCHEMA_REGISTRY_URL: required['schemaRegistry.url'],
       K2_WORKER_IMAGE: 'ghcr.io/k2-feed-operator/worker:0.1.0',
       K2_WORKER_IMAGE_PULL_POLICY: 'Never',
+      K2_LEADER_ELECTION: 'true',
+      K2_LEASE_NAME: `${release}-k2-feed-operator`,
       K2_LOG_LEVEL: 'debug',
     });
   });
 
-  test('sets no variable that the controller does not read', () => {
-    const known = Object.values(variables).map(({ name }) => name);
-    expect(known).toEqual(
-      expect.arrayContaining(Object.keys(controllerOf(render({ watchNamespace: 'a' })).environment)),
-    );
+  test('gives the controller the Secrets and TLS of brokers and registry', () => {
+    expect(controllerOf(renderSet('everything')).environment).toMatchObject({
+      K2_KAFKA_AUTH_SECRET: 'kafka-user',
+      K2_KAFKA_TLS: 'true',
+      K2_KAFKA_TLS_CA_SECRET: 'kafka-ca',
+      K2_KAFKA_TLS_CERTIFICATE_SECRET: 'kafka-client',
+      K2_KAFKA_SCHEMA_REGISTRY_AUTH_SECRET: 'registry-user',
+      K2_KAFKA_SCHEMA_REGISTRY_TLS_CA_SECRET: 'registry-ca',
+    });
   });
 
-  test('runs pods that the restricted Pod Security profile admits, with memory bounded', () => {
-    const all = pods(render());
+  test.each(valueSets)(
+    'with the values of ci/%s-values.yaml sets only variables that the controller reads, each once',
+    (set) => {
+      const known = Object.values(variables).map(({ name }) => name);
+      const names = controllerOf(renderSet(set)).container.env?.map(({ name }) => name) ?? [];
+      expect(known).toEqual(expect.arrayContaining(names.filter((name) => name.startsWith('K2_'))));
+      expect(new Set(names).size).toBe(names.length);
+    },
+  );
+
+  test.each(valueSets)('with the values of ci/%s-values.yaml fits the restricted profile, memory bounded', (set) => {
+    const all = pods(renderSet(set));
     expect(all).toHaveLength(2);
     for (const [name, pod] of all) {
       const user = { runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000 };
       expect(pod.securityContext, name).toEqual({ ...user, seccompProfile: { type: 'RuntimeDefault' } });
-      for (const field of ['volumes', 'hostNetwork', 'hostPID', 'hostIPC', 'initContainers']) {
+      for (const field of ['hostNetwork', 'hostPID', 'hostIPC', 'initContainers']) {
         expect(pod, name).not.toHaveProperty(field);
       }
       for (const container of pod.containers) {
@@ -131,44 +114,28 @@ describe.skipIf(missing !== null)('an install', () => {
 
   test('has a Service that finds the controller and not the pod of `helm test`', () => {
     const manifests = render({ podLabels: { tier: 'control' } });
-    const selector = Object.entries(one(manifests, 'Service').spec?.selector ?? {});
-    const matches = (labels: Record<string, string> = {}) => selector.every(([name, value]) => labels[name] === value);
-    expect(selector).toHaveLength(3);
-    expect(matches(one(manifests, 'Deployment').spec?.template?.metadata.labels)).toBe(true);
-    expect(matches(one(manifests, 'Pod').metadata.labels)).toBe(false);
-  });
-});
-
-describe.skipIf(missing !== null)('the rights', () => {
-  test('are those that the controller lists as used, no verb more and none less', () => {
-    const role = one(render(), 'ClusterRole');
-    expect(granted(role)).toEqual(used);
-    expect(used.filter((right) => right.includes('*'))).toEqual([]);
+    const selector = one(manifests, 'Service').spec?.selector as Record<string, string>;
+    expect(Object.keys(selector)).toHaveLength(3);
+    expect(isSelected(one(manifests, 'Deployment').spec?.template?.metadata.labels, selector)).toBe(true);
+    const pod = manifests.find(({ kind }) => kind === 'Pod');
+    expect(isSelected(pod?.metadata.labels, selector)).toBe(false);
   });
 
-  test('end at the watched namespace where one is set', () => {
-    const manifests = render({ watchNamespace: 'market-data' });
-    expect(manifests.filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([]);
-    const role = one(manifests, 'Role');
-    expect(granted(role)).toEqual(used);
-    const binding = one(manifests, 'RoleBinding');
-    for (const { metadata } of [role, binding]) expect(metadata.namespace).toBe('market-data');
-    expect(controllerOf(manifests).environment).toHaveProperty('K2_WATCH_NAMESPACE', 'market-data');
+  test('is named by its release, and by what overrides that, within the 63 characters of a label', () => {
+    const names = (values: Record<string, unknown>) => render(values).map(({ metadata }) => metadata.name);
+    expect(one(render(), 'Deployment').metadata.name).toBe(`${release}-k2-feed-operator`);
+    expect(one(render({ nameOverride: 'k2' }), 'Deployment').metadata.name).toBe(`${release}-k2`);
+    expect(one(render({ fullnameOverride: 'k2' }), 'Deployment').metadata.name).toBe('k2');
+    for (const name of names({ fullnameOverride: 'k'.repeat(63) })) expect(name.length).toBeLessThanOrEqual(63);
   });
 
-  test.each([{}, { watchNamespace: 'market-data' }, { 'serviceAccount.create': false, 'serviceAccount.name': 'mine' }])(
-    'reach the ServiceAccount that the controller runs as: %j',
-    (values) => {
-      const manifests = render(values);
-      const binding = manifests.find(({ kind }) => kind.endsWith('Binding'));
-      const { pod } = controllerOf(manifests);
-      expect(binding?.subjects).toEqual([
-        { kind: 'ServiceAccount', name: pod.serviceAccountName, namespace: releaseNamespace },
-      ]);
-      const role = manifests.find(({ kind }) => kind === binding?.roleRef?.kind);
-      expect(role?.metadata.name).toBe(binding?.roleRef?.name);
-    },
-  );
+  test('can put all of it into another namespace than its own', () => {
+    const manifests = render({ namespaceOverride: 'elsewhere' });
+    const namespaces = manifests.map(({ metadata }) => metadata.namespace).filter((namespace) => namespace);
+    expect(new Set(namespaces)).toEqual(new Set(['elsewhere']));
+    const subjects = manifests.flatMap((manifest) => manifest.subjects ?? []);
+    expect(subjects.map(({ namespace }) => namespace)).toEqual(subjects.map(() => 'elsewhere'));
+  });
 });
 
 describe.skipIf(missing !== null)('a value', () => {
@@ -178,46 +145,67 @@ describe.skipIf(missing !== null)('a value', () => {
     [{ 'image.tag': '9.9.9' }, 'ghcr.io/k2-feed-operator/controller:9.9.9'],
     [{ 'image.tag': '9.9.9', 'image.digest': digest }, `ghcr.io/k2-feed-operator/controller@${digest}`],
     [{ 'image.registry': 'mirror.example:5000' }, 'mirror.example:5000/k2-feed-operator/controller:0.1.0'],
+    [{ 'global.imageRegistry': 'mirror.example' }, 'mirror.example/k2-feed-operator/controller:0.1.0'],
     [{ 'image.registry': '', 'image.repository': 'controller' }, 'controller:0.1.0'],
   ])('of the image counts for every pod, digest before tag: %j', (values, image) => {
     for (const [, pod] of pods(render(values))) expect(pod.containers[0]?.image).toBe(image);
+  });
+
+  test('global.imageRegistry counts for the workers, too', () => {
+    const { environment } = controllerOf(render({ 'global.imageRegistry': 'mirror.example' }));
+    expect(environment.K2_WORKER_IMAGE).toBe('mirror.example/k2-feed-operator/worker:0.1.0');
   });
 
   test('of the CRD keeps it at uninstall, lets it go, or leaves it out', () => {
     const policy = 'helm.sh/resource-policy';
     expect(one(render(), 'CustomResourceDefinition').metadata.annotations).toEqual({ [policy]: 'keep' });
     expect(one(render({ 'crds.keep': false }), 'CustomResourceDefinition').metadata).not.toHaveProperty('annotations');
-    expect(render({ 'crds.enabled': false }).map(({ kind }) => kind)).not.toContain('CustomResourceDefinition');
+    expect(kindsOf(render({ 'crds.enabled': false }))).not.toContain('CustomResourceDefinition');
   });
 
-  test('for scheduling, pulling and the environment reaches the pod as it is', () => {
-    const values = {
-      nodeSelector: { disk: 'ssd' },
+  test('for the pod reaches it as it is', () => {
+    const { pod, container } = controllerOf(renderSet('everything'));
+    expect(pod).toMatchObject({
+      nodeSelector: { 'kubernetes.io/os': 'linux' },
       tolerations: [{ key: 'dedicated', operator: 'Exists' }],
       affinity: { nodeAffinity: {} },
-      imagePullSecrets: [{ name: 'registry' }],
-    };
-    const { pod, container } = controllerOf(
-      render({ ...values, extraEnv: [{ name: 'NODE_OPTIONS', value: '--trace' }] }),
-    );
-    expect(pod).toMatchObject(values);
-    expect(container.env).toContainEqual({ name: 'NODE_OPTIONS', value: '--trace' });
+      imagePullSecrets: [{ name: 'mirror' }],
+      priorityClassName: 'system-cluster-critical',
+      terminationGracePeriodSeconds: 60,
+      volumes: [{ name: 'authorities' }],
+    });
+    expect(container).toMatchObject({
+      args: ['--extra'],
+      volumeMounts: [{ name: 'authorities', mountPath: '/etc/ssl/extra' }],
+      // What is not given keeps its default.
+      livenessProbe: { httpGet: { path: '/healthz' }, periodSeconds: 10, failureThreshold: 6 },
+      readinessProbe: { httpGet: { path: '/readyz' }, periodSeconds: 2, failureThreshold: 2 },
+    });
+    expect(container.env).toContainEqual({ name: 'NODE_OPTIONS', value: '--trace-warnings' });
+    expect(container.env).toContainEqual({
+      name: 'NODE_NAME',
+      valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } },
+    });
   });
 
-  // Helm's words for a breach of the schema differ a little between its versions.
-  test.each([
-    [{}, /kafka\.bootstrapServers is not set: name the brokers/],
-    [{ 'kafka.bootstrapServers': 'redpanda:9092' }, /schemaRegistry\.url is not set: name a registry/],
-    [{ 'kafka.bootstrapServer': 'a:1' }, /kafka.*bootstrapServer\b.*not allowed/],
-    [{ kafak: {} }, /kafak.*not allowed/],
-    [{ ...required, 'kafka.bootstrapServers': 'redpanda' }, /kafka.bootstrapServers.*does not match/i],
-    [{ ...required, logLevel: 'trace' }, /logLevel.*must be one of.*debug.*info.*warn.*error/],
-    [{ ...required, 'image.digest': 'sha256:12' }, /image.digest.*does not match/i],
-    [
-      { ...required, 'serviceAccount.create': false },
-      /serviceAccount\.name is not set: with serviceAccount\.create=false/,
-    ],
-  ])('that is missing or wrong is refused by name: %j', (values, message) => {
-    expect(refusal(values)).toMatch(message);
+  test('for extra objects is a template, as an object and as text', () => {
+    const manifests = renderSet('everything');
+    expect(one(manifests, 'ConfigMap', `${release}-extra`)).toHaveProperty(
+      'data.brokers',
+      'kafka-0.kafka.svc:9093,kafka-1.kafka.svc:9093',
+    );
+    one(manifests, 'ConfigMap', 'feed-controller-text');
+  });
+
+  test('keeps the token of the ServiceAccount out of the pod', () => {
+    const manifests = render({ 'serviceAccount.automount': false });
+    expect(one(manifests, 'ServiceAccount')).toHaveProperty('automountServiceAccountToken', false);
+    expect(controllerOf(manifests).pod).toHaveProperty('automountServiceAccountToken', false);
+  });
+
+  test('set to null leaves a field of a security context to the cluster', () => {
+    const { pod } = controllerOf(render({ 'podSecurityContext.runAsUser': null }));
+    expect(pod.securityContext).not.toHaveProperty('runAsUser');
+    expect(pod.securityContext).toHaveProperty('runAsNonRoot', true);
   });
 });

@@ -73,7 +73,9 @@ describe('a symbol that a younger feed writes already', () => {
     const held = holding({ older: ['BTCUSDT'], younger: ['ETHUSDT', 'SOLUSDT'] });
     expect(failuresOf(younger, older, held)).toEqual([]);
     expect(failuresOf(older, younger, held)).toEqual([
-      'SymbolConflict: ETHUSDT would go to the same topic from feed market-data/younger, whose workers write them already',
+      expect.stringMatching(
+        /^SymbolConflict: ETHUSDT would go .* market-data\/younger, whose workers write them already/,
+      ),
     ]);
   });
 
@@ -113,7 +115,7 @@ describe('a topic that two feeds want differently', () => {
     const normalized = { ...topics.normalized, name: 'market.crypto.trades.binance.raw' };
     const raw = { ...topics.raw, name: 'own.raw' };
     expect(failuresWith({ topics: { ...topics, normalized, raw } })[0]).toMatch(
-      /^TopicConflict: topic market.crypto.trades.binance.raw is for trades here, and for frames in feed market-data\/a/,
+      /^TopicConflict: topic market.crypto.trades.binance.raw is for trades here, and for frames in feed .*\/a/,
     );
   });
 
@@ -131,7 +133,7 @@ describe('the topics in use', () => {
   test('are those that other feeds on the same brokers have in common with this one', () => {
     const other = feedOf('b', 2, { topics: { ...topics, raw: { ...topics.raw, name: 'own.raw' } } });
     const claims = createClaims([feedOf('a', 1), other], config);
-    expect([...claims.inUse('market-data/a')]).toEqual([
+    expect([...claims.inUse('market-data/a', () => true)]).toEqual([
       'market.crypto.trades.binance',
       'market.crypto.cursors.binance',
     ]);
@@ -164,7 +166,7 @@ test('a feed whose spec is not right claims nothing', () => {
   const claims = createClaims([wrong, feedOf('right', 2)], config);
   expect(claims.of('market-data/wrong')).toBeNull();
   expect(conflictsOf('market-data/right', claims, nobodyHolds).failures).toEqual([]);
-  expect(claims.inUse('market-data/right').size).toBe(0);
+  expect(claims.inUse('market-data/right', () => true).size).toBe(0);
 });
 
 test('a change of a feed matters to those that it may stand in the way of, as it was and as it is', () => {

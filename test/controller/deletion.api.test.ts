@@ -16,7 +16,7 @@ let plane: ControlPlane;
 let admin: Transport;
 
 beforeAll(async () => {
-  plane = await ControlPlane.start({ controllers: ['namespace-controller'] });
+  plane = await ControlPlane.start({ controllers: ['namespace-controller', 'serviceaccount-controller'] });
   admin = createTransport(plane.kubeConfig, { userAgent: 'test' });
 });
 
@@ -55,7 +55,7 @@ const gone = (path: string) =>
 
 const controller = () => startController({ KUBECONFIG: plane.kubeconfig, K2_LEADER_ELECTION: 'false' });
 
-test('a feed that wants its topics deleted goes although broker and registry are gone, and says what it leaves', async () => {
+test('a feed that wants its topics deleted goes although broker and registry are gone, and says so', async () => {
   const { child, exited } = controller();
   await apply('broker-gone', 'Delete');
   await plane.kubectl('delete', 'exchangefeed', 'binance', '--namespace', 'broker-gone', '--wait=false');

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { ExchangeFeedSpec } from '../../api/exchange-feed.ts';
-import { sampleFeed } from './sample-feed.ts';
+import type { DeletionPolicy, ExchangeFeedSpec } from '../../api/exchange-feed.ts';
+import { desire } from '../../controller/desired.ts';
+import { config, sampleFeed, schemas } from './sample-feed.ts';
 import { World } from './world.ts';
 
 const topics = [
@@ -84,15 +85,29 @@ describe('a deleted feed with deletionPolicy Delete', () => {
     expect(world.events).toContain('Normal TopicsKept');
   });
 
-  test('leaves what another feed uses, and the last one takes it', async () => {
-    const other = sampleFeed({ symbols: ['SOLUSDT'], deletionPolicy: 'Delete' });
+  const leftBeside = async (deletionPolicy: DeletionPolicy, deletionTimestamp: string | null, isRunning: boolean) => {
+    const { metadata, ...rest } = sampleFeed({ symbols: ['SOLUSDT'], deletionPolicy });
+    const other = { ...metadata, name: 'other', uid: 'other', ...(deletionTimestamp && { deletionTimestamp }) };
     const world = await deleted({ deletionPolicy: 'Delete' }, (it) => {
-      it.others = [{ ...other, metadata: { ...other.metadata, name: 'other', uid: 'other' } }];
+      it.others = [{ ...rest, metadata: other }];
     });
+    const { workload } = desire(sampleFeed(), config, schemas);
+    if (isRunning) world.workloads.set('market-data/other', { workload, pods: [] });
     await world.reconcile();
     world.endWorkers();
     await world.reconcile();
-    expect([world.topics.size, world.subjects.size, world.feed]).toEqual([4, 2, null]);
+    expect(world.feed).toBeNull();
+    return [world.topics.size, world.subjects.size];
+  };
+
+  test('leaves what another feed uses, be that one about to go as well and its workers not', async () => {
+    expect(await leftBeside('Delete', null, true)).toEqual([4, 2]);
+    expect(await leftBeside('Delete', '2026-01-01T01:00:00Z', true)).toEqual([4, 2]);
+    expect(await leftBeside('Retain', '2026-01-01T01:00:00Z', false)).toEqual([4, 2]);
+  });
+
+  test('takes what it shares with others that go: the one whose workers end last does', async () => {
+    expect(await leftBeside('Delete', '2026-01-01T01:00:00Z', false)).toEqual([0, 0]);
   });
 
   test('waits for a broker that is away, says so, and then goes without it', async () => {

@@ -3,15 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ExchangeFeedSpec } from '../../api/exchange-feed.ts';
 import { type Desired, desire } from '../../controller/desired.ts';
 import { TargetError } from '../../controller/errors.ts';
-import {
-  type Action,
-  type Observed,
-  type ObservedTopic,
-  plan,
-  planRemoval,
-  refuseUnsettled,
-  type WorkersAction,
-} from '../../controller/plan.ts';
+import { type Action, type Observed, type ObservedTopic, plan, type WorkersAction } from '../../controller/plan.ts';
 import type { Workload } from '../../controller/workload.ts';
 import { config, sampleFeed, schemas } from './sample-feed.ts';
 
@@ -176,52 +168,6 @@ describe('a plan', () => {
     const observed = madeOf(desiredOf({}));
     for (const deployment of observed.workload.deployments) deployment.spec.replicas = 5;
     expect(plan(desiredOf({}), observed).actions.map(({ target }) => target)).toEqual(['workers']);
-  });
-});
-
-describe('the settings of a topic', () => {
-  const name = 'market.crypto.trades.binance.raw';
-  const wanted = desiredOf({
-    topics: topics({ raw: { retention: '1h', config: { 'retention.ms': null, 'compression.type': 'zstd' } } }),
-  });
-  const withConfig = (config: Record<string, string>): Observed => {
-    const made = madeOf(wanted);
-    if (made.topics instanceof TargetError) throw made.topics;
-    return { ...made, topics: new Map([...made.topics, [name, { partitions: 3, replicationFactor: 1, config }]]) };
-  };
-
-  test('are set where the feed gives a value, and left alone where it gives null', () => {
-    const { actions } = plan(wanted, withConfig({ 'compression.type': 'producer', 'retention.ms': '1' }));
-    expect(actions).toMatchObject([{ kind: 'configure', topics: [{ name, config: { 'compression.type': 'zstd' } }] }]);
-    expect(plan(wanted, withConfig({ 'compression.type': 'zstd', 'retention.ms': '1' })).actions).toEqual([]);
-  });
-
-  test('that the broker does not know are refused by name, and no worker is touched', () => {
-    expect(plan(wanted, withConfig({}))).toMatchObject({
-      actions: [],
-      refusals: [
-        { reason: 'TopicRefused', message: `topic ${name}: the broker knows no topic setting "compression.type"` },
-      ],
-    });
-  });
-
-  test('that the broker took and did not keep are told, so that they are not set for ever', () => {
-    const { topics: observed } = withConfig({ 'compression.type': 'gzip' });
-    if (observed instanceof TargetError) throw observed;
-    expect(refuseUnsettled(wanted.topics, observed)).toMatchObject([
-      { message: `topic ${name}: compression.type was set to zstd, and the broker has gzip` },
-    ]);
-    expect(refuseUnsettled(wanted.topics, new Map())).toEqual([]);
-  });
-});
-
-describe('the plan of a removal', () => {
-  test('takes what this operator made and nobody else uses, and keeps the rest', () => {
-    const made = new Set(['raw', 'trades', 'of another feed']);
-    expect(planRemoval(['raw', 'trades', 'adopted'], made, new Set(['trades']))).toEqual({
-      removed: ['raw'],
-      kept: ['trades', 'adopted'],
-    });
   });
 });
 

@@ -26,9 +26,10 @@ const annotated = (annotations: Record<string, string>): ExchangeFeed => {
 
 const file = 'pod-templates.json';
 const recorded = JSON.parse(readFileSync(new URL(file, import.meta.url), 'utf8')) as Record<string, unknown>;
-const whatToThinkAbout = `The pod template is not the recorded one, so upgrading the controller would replace the workers of every feed
-at once. If a field can be left out for the feeds that do not ask for it, leave it out. If all workers must really
-be replaced, record the new template in test/controller/${file}, and say so in CHANGELOG.md under "Changed".`;
+const whatToThinkAbout = `The pod template is not the recorded one, so upgrading the controller would replace the
+workers of every feed at once. If a field can be left out for the feeds that do not ask for it, leave it out. If all
+workers must really be replaced, record the new template in test/controller/${file}, and say so in CHANGELOG.md under
+"Changed".`;
 
 const everything = sampleFeed({
   symbols: ['ETHUSDT', 'BTCUSDT', 'BNBUSDT'],

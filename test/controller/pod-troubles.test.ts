@@ -7,7 +7,7 @@ const minutesAgo = (minutes: number) => new Date(nowMs - minutes * 60_000).toISO
 const troubleOf = (status: NonNullable<Pod['status']>) =>
   troubleOfPod({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'binance-0-x' }, status }, nowMs);
 const troubleWith = (container: Partial<ContainerStatus>) =>
-  troubleOf({ containerStatuses: [{ ready: false, restartCount: 0, ...container }] });
+  troubleOf({ containerStatuses: [{ name: 'worker', ready: false, restartCount: 0, ...container }] });
 const waiting = (reason: string, message = 'why') => troubleWith({ state: { waiting: { reason, message } } });
 const backOff = { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s restarting failed container' } };
 
@@ -94,6 +94,18 @@ describe('a pod', () => {
       troubleWith({ restartCount: 2, state: { running: { startedAt: minutesAgo(minutes) } }, lastState });
     expect(running(1)?.reason).toBe('WorkerCrashing');
     expect(running(10)).toBeNull();
+  });
+
+  test('is told with the name of a container that somebody else put in it', () => {
+    const waitingFor = (name: string, waiting: { reason: string; message?: string }) => {
+      return [{ name, ready: false, restartCount: 0, state: { waiting } }];
+    };
+    const initContainerStatuses = waitingFor('mesh-init', { reason: 'ErrImagePull', message: 'why' });
+    const containerStatuses = waitingFor('worker', { reason: 'PodInitializing' });
+    expect(troubleOf({ initContainerStatuses, containerStatuses })).toEqual({
+      reason: 'ImagePullFailed',
+      seen: 'binance-0-x, container mesh-init: ErrImagePull: why',
+    });
   });
 
   test('that is ready has no trouble, whatever was before', () => {

@@ -153,7 +153,7 @@ describe('a feed that lacks trades', () => {
     expect(world.status.conditions?.find(({ type }) => type === 'DataComplete')).toMatchObject({
       status: 'Unknown',
       reason: 'NotProvable',
-      message: 'ids are not numbered.',
+      message: 'BTCUSDT: ids are not numbered.',
     });
   });
 });

@@ -9,7 +9,16 @@ import { describe, type Seen } from '../../controller/status.ts';
 import { ownerlessShards, type WorkerReport } from '../../controller/streaming.ts';
 import type { Deployment, Pod } from '../../controller/workload.ts';
 import { sampleFeed } from './sample-feed.ts';
-import { conditionOf, podOf, startMs, tradeMs, wellSeen, withReports } from './seen.ts';
+import {
+  conditionOf,
+  workerStatus as goodStatus,
+  podOf,
+  report,
+  startMs,
+  tradeMs,
+  wellSeen,
+  withReports,
+} from './seen.ts';
 
 const names = ['AAA', 'BBB', 'CCC', 'DDD'];
 /** What targets and the controller itself fail with; workers judge of the rest. */
@@ -79,12 +88,17 @@ const reportOf: fc.Arbitrary<WorkerReport> = fc.record({
   status: mostly<WorkerStatus | Error>(workerStatus, fc.constant(new Error('connect ETIMEDOUT'))),
 });
 
+/** An owner in every shard that streams whatever is asked of it. */
+const goodReports = (shards: number): WorkerReport[] =>
+  Array.from({ length: shards }, (_, shard) => report(goodStatus(names), true, shard));
+
 const waiting = fc.constantFrom('ErrImagePull', 'CrashLoopBackOff', 'ContainerCreating');
 const podStatus: fc.Arbitrary<NonNullable<Pod['status']>> = fc.record({
   phase: fc.constantFrom('Pending', 'Running', 'Failed'),
   conditions: fc.constantFrom([], [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '' }]),
   containerStatuses: fc.array(
     fc.record({
+      name: fc.constant('worker'),
       ready: fc.boolean(),
       restartCount: count,
       state: fc.record({ waiting: fc.record({ reason: waiting }) }),
@@ -125,7 +139,7 @@ const seen: fc.Arbitrary<Seen> = feed.chain((one) => {
   const well = wellSeen(one);
   return fc
     .record({
-      reports: fc.array(reportOf, { maxLength: 4 }),
+      reports: fc.oneof(fc.constant(goodReports(one.spec.shards)), fc.array(reportOf, { maxLength: 4 })),
       deployments: fc.tuple(...well.deployments.map(changedDeployment)).map((all) => all.flat()),
       pods: fc
         .array(podStatus, { maxLength: 3 })
@@ -172,7 +186,7 @@ test('Ready is True only if every other condition is, or cannot be proven', () =
     expect(unheard).toEqual([]);
   });
   // Or the worlds are all so bad that nothing is shown.
-  expect(readyCount).toBeGreaterThan(3);
+  expect(readyCount).toBeGreaterThan(5);
 });
 
 test('there is each condition once, and of Reconciling and Stalled the one that goes with Ready', () => {

@@ -18,7 +18,7 @@ const pod = (status: NonNullable<Pod['status']>, metadata: Partial<Pod['metadata
   metadata: { name: 'binance-0-x', namespace: 'market-data', labels: { [shardLabel]: '0' }, ...metadata },
   status,
 });
-const container = { ready: false, restartCount: 0 };
+const container = { name: 'worker', ready: false, restartCount: 0 };
 const withoutImage: NonNullable<Pod['status']> = {
   containerStatuses: [{ ...container, state: { waiting: { reason: 'ErrImagePull', message: 'why' } } }],
 };

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ExchangeFeed, ExchangeFeedSpec, WorkerSpec } from '../../api/exchange-feed.ts';
+import { type Access, openAccess } from '../../controller/access.ts';
 import { covers } from '../../controller/covers.ts';
 import { desire } from '../../controller/desired.ts';
 import type { KubeObject } from '../../controller/kube/object.ts';
@@ -43,19 +44,28 @@ const scheduled: WorkerSpec = {
   podAnnotations: { 'prometheus.io/scrape': 'true' },
   podLabels: { team: 'market-data' },
 };
-const feeds: [string, Partial<ExchangeFeedSpec>][] = [
+const withSecrets: Access = {
+  ...openAccess,
+  mounts: [
+    { use: 'kafka-auth', secretName: 'kafka', keys: ['username', 'password'] },
+    { use: 'kafka-ca', secretName: 'cluster', keys: ['ca.crt'] },
+  ],
+  hash: 'abc',
+};
+const feeds: [string, Partial<ExchangeFeedSpec>, Access?][] = [
   ['the smallest', {}],
   ['shards and standbys', { symbols: ['A', 'B', 'C', 'D'], shards: 3, standbys: 1 }],
   ['at least once', { delivery: 'AtLeastOnce', worker: { resources: { limits: { cpu: 1, memory: '1024Mi' } } } }],
   ['paused', { state: 'Paused', standbys: 1 }],
   ['placed', { worker: scheduled }],
+  ['with Secrets', {}, withSecrets],
 ];
 
 let plane: ControlPlane;
 let transport: Transport;
 let target: WorkersTarget;
 
-const workloadOf = (feed: ExchangeFeed) => desire(feed, config, schemas).workload;
+const workloadOf = (feed: ExchangeFeed, access?: Access) => desire(feed, config, schemas, access).workload;
 const feedIn = (namespace: string, changes: Partial<ExchangeFeedSpec> = {}): ExchangeFeed => {
   const feed = sampleFeed(changes);
   return { ...feed, metadata: { ...feed.metadata, namespace } };
@@ -84,8 +94,8 @@ async function makeNamespace(name: string, profile = 'restricted'): Promise<stri
   return name;
 }
 
-async function applyAll(feed: ExchangeFeed): Promise<void> {
-  const workload = workloadOf(feed);
+async function applyAll(feed: ExchangeFeed, access?: Access): Promise<void> {
+  const workload = workloadOf(feed, access);
   for (const object of [...workload.deployments, ...workload.budgets]) {
     await target.apply(workload, { target: 'workers', kind: 'apply', object });
   }
@@ -117,16 +127,19 @@ describe('in a namespace that enforces the restricted profile', () => {
     namespace = await makeNamespace('restricted');
   });
 
-  test.each(feeds)('Deployments, budgets and pods of a feed are taken without a warning: %s', async (name, changes) => {
-    const { deployments, budgets } = workloadOf(feedIn(namespace, changes));
-    const pods = deployments.map((deployment) => {
-      const { metadata, spec } = templateOf(deployment);
-      const named = { ...metadata, name: deployment.metadata.name, namespace };
-      return { apiVersion: 'v1', kind: 'Pod', metadata: named, spec };
-    });
-    const answer = await dryRun(name.replaceAll(' ', '-'), ...deployments, ...budgets, ...pods);
-    expect(answer.trim().split('\n')).toHaveLength(2 * deployments.length + budgets.length);
-  });
+  test.each(feeds)(
+    'Deployments, budgets and pods of a feed are taken without a warning: %s',
+    async (name, changes, access) => {
+      const { deployments, budgets } = workloadOf(feedIn(namespace, changes), access);
+      const pods = deployments.map((deployment) => {
+        const { metadata, spec } = templateOf(deployment);
+        const named = { ...metadata, name: deployment.metadata.name, namespace };
+        return { apiVersion: 'v1', kind: 'Pod', metadata: named, spec };
+      });
+      const answer = await dryRun(name.replaceAll(' ', '-'), ...deployments, ...budgets, ...pods);
+      expect(answer.trim().split('\n')).toHaveLength(2 * deployments.length + budgets.length);
+    },
+  );
 
   test('a pod that asks for more is refused, so that the above means something', async () => {
     const [deployment] = workloadOf(feedIn(namespace)).deployments;
@@ -140,11 +153,11 @@ describe('in a namespace that enforces the restricted profile', () => {
 });
 
 describe('what was applied', () => {
-  test.each(feeds)('needs no second apply, which would change nothing: %s', async (name, changes) => {
-    const namespace = await makeNamespace(`twice-${name.replaceAll(' ', '-')}`);
+  test.each(feeds)('needs no second apply, which would change nothing: %s', async (name, changes, access) => {
+    const namespace = await makeNamespace(`twice-${name.replaceAll(' ', '-').toLowerCase()}`);
     const feed = feedIn(namespace, changes);
-    await applyAll(feed);
-    const { deployments, budgets } = workloadOf(feed);
+    await applyAll(feed, access);
+    const { deployments, budgets } = workloadOf(feed, access);
     const stored = await Promise.all(
       [...deployments, ...budgets].map(async (applied: Deployment | PodDisruptionBudget) => {
         const object = await get<KubeObject>(namespace, applied.kind, applied.metadata.name);
@@ -152,14 +165,14 @@ describe('what was applied', () => {
         return object.metadata.generation;
       }),
     );
-    await applyAll(feed);
+    await applyAll(feed, access);
     const again = await Promise.all(
       [...deployments, ...budgets].map(({ kind, metadata }) => get<KubeObject>(namespace, kind, metadata.name)),
     );
     expect(again.map(({ metadata }) => metadata.generation)).toEqual(stored);
   });
 
-  test('keeps the restart that kubectl asked for, and still loses what the feed does not ask for any more', async () => {
+  test('keeps the restart that kubectl asked for, and loses what the feed does not ask for any more', async () => {
     const namespace = await makeNamespace('restarted');
     const plain = feedIn(namespace);
     await applyAll(

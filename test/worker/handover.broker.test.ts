@@ -168,3 +168,27 @@ describe('a worker', () => {
     );
   });
 });
+
+test('counts go on with those of the worker before, and are those of the topic', async () => {
+  const first = group.start('first');
+  await becomes(first, 'owner');
+  await group.simulator.addFrameFault({ kind: 'drop', frames: 5 });
+  await writes(first);
+  first.child.kill('SIGKILL');
+  await first.exited;
+  // The same instance, as a container that restarts in its pod.
+  const second = group.start('first');
+  await becomes(second, 'owner');
+  await writes(second);
+  await group.expectEachTradeOnce([second]);
+  const trades = await group.topics.trades();
+  const cursors = new Map(
+    (await group.topics.consume(group.topics.cursors)).map(({ key, value }) => [`${key}`, value]),
+  );
+  const inTopic = (symbol: string) => trades.filter((trade) => trade.symbol === symbol);
+  for (const symbol of ['BTCUSDT', 'ETHUSDT', 'BNBUSDT']) {
+    const { counts } = JSON.parse(String(cursors.get(`cursor test/${group.topics.normalized} ${symbol}`)));
+    const repaired = inTopic(symbol).filter(({ isBackfilled }) => isBackfilled).length;
+    expect(counts).toMatchObject({ written: inTopic(symbol).length, repaired });
+  }
+});

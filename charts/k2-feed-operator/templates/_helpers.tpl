@@ -9,6 +9,17 @@
 {{- default $full .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* The full name and one more part, from (list . <part>), within what a label may hold. */}}
+{{- define "k2-feed-operator.nameWith" -}}
+{{- $part := index . 1 -}}
+{{- $room := sub 62 (len $part) | int -}}
+{{- printf "%s-%s" (include "k2-feed-operator.fullname" (index . 0) | trunc $room | trimSuffix "-") $part -}}
+{{- end -}}
+
+{{- define "k2-feed-operator.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{- define "k2-feed-operator.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "k2-feed-operator.fullname" .) .Values.serviceAccount.name -}}
@@ -35,24 +46,50 @@ app.kubernetes.io/component: controller
 {{- mergeOverwrite (deepCopy .Values.commonLabels) $own $selector | toYaml -}}
 {{- end -}}
 
-{{/* An image reference from (dict "image" <values> "appVersion" <tag when none is set>); a digest wins over a tag. */}}
+{{/* Those of `helm test`: its pod must not be selected as a controller. */}}
+{{- define "k2-feed-operator.testLabels" -}}
+{{- $labels := include "k2-feed-operator.labels" . | fromYaml -}}
+{{- mergeOverwrite $labels (dict "app.kubernetes.io/component" "test") | toYaml -}}
+{{- end -}}
+
+{{/* By which workers are found; the controller sets more: controller/deployment.ts. */}}
+{{- define "k2-feed-operator.workerLabels" -}}
+app.kubernetes.io/name: k2-feed-worker
+app.kubernetes.io/managed-by: k2-feed-operator
+{{- end -}}
+
+{{/* An image reference from (list . <image's values>); a digest wins over a tag. */}}
 {{- define "k2-feed-operator.image" -}}
-{{- with .image.registry }}{{ . }}/{{ end }}{{ .image.repository -}}
-{{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ default .appVersion .image.tag }}{{ end -}}
+{{- $root := index . 0 -}}
+{{- $image := index . 1 -}}
+{{- with default $image.registry $root.Values.global.imageRegistry }}{{ . }}/{{ end }}{{ $image.repository -}}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ default $root.Chart.AppVersion $image.tag }}{{ end -}}
 {{- end -}}
 
-{{/* The two halves of the restricted profile. https://kubernetes.io/docs/concepts/security/pod-security-standards/ */}}
-{{- define "k2-feed-operator.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 1000
-runAsGroup: 1000
-seccompProfile:
-  type: RuntimeDefault
+{{/* The smallest feed, for NOTES.txt and `helm test`. */}}
+{{- define "k2-feed-operator.sampleFeed" -}}
+apiVersion: feeds.k2.dev/v1alpha1
+kind: ExchangeFeed
+metadata:
+  name: binance
+  namespace: {{ default (include "k2-feed-operator.namespace" .) .Values.watchNamespace }}
+spec:
+  exchange: binance
+  symbols: [BTCUSDT, ETHUSDT, BNBUSDT]
 {{- end -}}
 
-{{- define "k2-feed-operator.securityContext" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
+{{/* What both kinds of monitor say about a scrape. */}}
+{{- define "k2-feed-operator.scrape" -}}
+path: /metrics
+{{- with .interval }}
+interval: {{ . }}
+{{- end }}
+{{- with .relabelings }}
+relabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}

@@ -1,5 +1,5 @@
-// Makes certificates for 127.0.0.1, self-signed or of an authority, so that tests of TLS need neither a tool nor a key in
-// the repository.
+// Makes certificates for 127.0.0.1, self-signed or of an authority, so that tests of TLS need neither a tool nor a key
+// in the repository.
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 
 // ASN.1 in DER: a tag, a length, the content. RFC 5280 section 4.1 gives the order of the parts.

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { path, startReflector } from './running-reflector.ts';
-import { configMap, configMapList } from './stub-api-server.ts';
+import { type Call, configMap, configMapList } from './stub-api-server.ts';
 
 describe('a reflector', () => {
   test('lists, then watches from there with bookmarks and a time of its own', async () => {
@@ -32,6 +32,24 @@ describe('a reflector', () => {
     await reflector.synced;
     expect(stub.calls.slice(0, 3).map((call) => call.query.continue)).toEqual([undefined, 'page 2', 'page 3']);
     expect(reflector.list().map((object) => object.metadata.name)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('asks for metadata alone where that is enough, and keeps no annotation, which may quote the rest', async () => {
+    const noted = configMap('a', '5');
+    noted.metadata.annotations = {
+      'kubectl.kubernetes.io/last-applied-configuration': '{"data":{"password":"c2VjcmV0"}}',
+    };
+    const list = (call: Call) => call.json(200, configMapList('10', [noted]));
+    const { stub, reflector, untilChanges } = await startReflector({ lists: [list], isMetadataOnly: true });
+    const [listed, watch] = [await stub.call(0), await stub.call(1)];
+    expect([listed, watch].map(({ headers }) => headers.accept)).toEqual([
+      'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
+      'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
+    ]);
+    watch.event('MODIFIED', { ...noted, metadata: { ...noted.metadata, resourceVersion: '11' } });
+    await untilChanges(2);
+    expect(reflector.get('shop/a')?.metadata.resourceVersion).toBe('11');
+    expect(JSON.stringify(reflector.list())).not.toContain('c2VjcmV0');
   });
 
   test('follows what is added, changed and deleted, and tells old and new', async () => {

@@ -15,10 +15,11 @@ export interface SetUp {
   lists?: ((call: Call) => void)[];
   onChange?: () => void;
   idleMsMax?: number;
+  isMetadataOnly?: boolean;
 }
 
 /** A running reflector, on a clock that the test moves, against a server whose watches the test holds. */
-export async function startReflector({ lists = [], onChange, idleMsMax = 60_000 }: SetUp = {}) {
+export async function startReflector({ lists = [], onChange, idleMsMax = 60_000, isMetadataOnly = false }: SetUp = {}) {
   let listed = 0;
   const stub: StubApiServer = await startStub((call) => {
     if (call.watch) return;
@@ -45,6 +46,7 @@ export async function startReflector({ lists = [], onChange, idleMsMax = 60_000 
     log: pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) }),
     metrics: createKubeMetrics(registry),
     idleMsMax,
+    isMetadataOnly,
   });
   const stop = new AbortController();
   const ended = reflector.run(stop.signal);

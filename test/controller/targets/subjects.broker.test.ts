@@ -82,7 +82,7 @@ describe('a subject', () => {
     expect(await ask(`/subjects/${subject.name}/versions`)).toEqual([1]);
   });
 
-  test('that was found serves for a minute those who look for drift, and is asked for again by who must know', async () => {
+  test('that was found serves for a minute those who look for drift, and nobody else', async () => {
     const subject = newSubject();
     await register(subject);
     const id = (await observe(subject)).get(subject.name);
