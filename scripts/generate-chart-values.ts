@@ -1,5 +1,5 @@
-// Writes the schema of the chart's values and their reference page from the comments and defaults in values.yaml. Run it
-// after editing that file; test/charts/values.test.ts fails while either is old.
+// Writes the schema of the chart's values and their reference page from the comments and defaults in values.yaml. Run
+// it after editing that file; test/charts/values.test.ts fails while either is old.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
@@ -144,8 +144,9 @@ export function schemaText(values: Value[]): string {
 const pageHead = `\
 # Values of the chart
 
-Generated from [\`values.yaml\`](../../${valuesPath}) by \`scripts/generate-chart-values.ts\`. Helm refuses a name that is not
-listed here, and a value of another type or form. How the parts work together: [the chart's page](../../charts/k2-feed-operator/README.md).
+Generated from [\`values.yaml\`](../../${valuesPath}) by \`scripts/generate-chart-values.ts\`.
+Helm refuses a name that is not listed here, and a value of another type or form.
+How the parts work together: [the chart's page](../../charts/k2-feed-operator/README.md).
 `;
 
 function row({ path, words, schema, default: value }: Value): string {

@@ -54,7 +54,7 @@ describe.skipIf(missing !== null)('network policies', () => {
     expect(ingress).toEqual([{ ports: [{ port: 'http' }] }]);
   });
 
-  test('let workers reach name servers, brokers, the registry and every exchange that there is, and no API server', () => {
+  test('let workers reach name servers, brokers, the registry and every exchange, and no API server', () => {
     const { podSelector, egress } = policyOf(renderSet('network-policy'), workersName);
     expect(isSelected(workerLabels, podSelector.matchLabels)).toBe(true);
     const allowed = portsOf(egress);

@@ -37,7 +37,7 @@ const names = async () =>
     ({ metadata: { name } }) => name,
   );
 
-test('a feed can be applied from the start, a wrong one is refused, and our own transport sees what there is', async () => {
+test('a feed can be applied from the start, a wrong one is refused, and our transport sees what there is', async () => {
   await plane.apply(feed('first', 'binance'));
   await expect(plane.apply(feed('wrong', 'no-such-exchange'))).rejects.toThrow(
     /spec\.exchange: Unsupported value: "no-such-exchange"/,
