@@ -63,7 +63,7 @@ export class Feeds {
       },
       clock: systemClock,
       random: Math.random,
-      log: createLogger('warn', 'scale-feeds'),
+      log: createLogger('error', 'scale-feeds'),
     });
     this.#ended = this.#reflector.run(this.#stop.signal);
   }

@@ -54,7 +54,7 @@ export class Kubelet {
       if (request.url !== '/status' || worker === undefined) return response.writeHead(404).end();
       return response.end(JSON.stringify(this.#statusOf(worker)));
     });
-    const shared = { clock: systemClock, random: Math.random, log: createLogger('warn', 'scale-kubelet') };
+    const shared = { clock: systemClock, random: Math.random, log: createLogger('error', 'scale-kubelet') };
     const queue = createQueue({ ...shared, name: 'pods' });
     const { signal } = this.#stop;
     this.#reflector = createReflector<NodePod>({

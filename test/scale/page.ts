@@ -59,7 +59,7 @@ ${table(['', 'converging', 'at rest', 'with trades'], requestRows([converging, s
 function quietSection({ feeds, latenciesMs, window, on }: Kept<Quiet>): string {
   const sorted = latenciesMs.toSorted((a, b) => a - b);
   const at = (share: number) => seconds((sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN) / 1000);
-  return `${feeds} feeds that are Ready, for ${(window.seconds / 60).toFixed(0)} minutes. Measured on ${on}.
+  return `${feeds} feeds that are Ready, for ${window.seconds.toFixed(0)} s. Measured on ${on}.
 
 ${table(['written to', 'requests'], quietRows(window))}
 
