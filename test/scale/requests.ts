@@ -101,8 +101,8 @@ export interface RegistryProxy extends CountedRequests {
 }
 
 /**
- * One POST, PUT or DELETE at a time reaches the registry: its in-memory database breaks when schemas are registered side
- * by side (a subject is then there and not there), which no registry that people run does.
+ * One POST, PUT or DELETE at a time reaches the registry: its in-memory database breaks when schemas are registered
+ * side by side (a subject is then there and not there), which no registry that people run does.
  * @param url of the registry, which has to be up when the first request comes
  */
 export async function countRegistryRequests(url: string): Promise<RegistryProxy> {

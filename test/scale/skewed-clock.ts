@@ -1,4 +1,5 @@
-// Loaded before a program (`node --import`): its wall clock is wrong by K2_TEST_CLOCK_SKEW_MS, its monotonic clock is not.
+// Loaded before a program (`node --import`): its wall clock is wrong by K2_TEST_CLOCK_SKEW_MS, its monotonic clock is
+// not.
 const skewMs = Number(process.env.K2_TEST_CLOCK_SKEW_MS);
 const TrueDate = Date;
 
