@@ -6,6 +6,7 @@ import type { ControllerConfig } from './config.ts';
 import { desireTopics, serversOf, type Topic } from './desired.ts';
 import { TargetError } from './errors.ts';
 import { keyOf } from './kube/object.ts';
+import { createStore } from './kube/store.ts';
 import type { Pod, Workload } from './workload.ts';
 
 /** What a feed asks for that another one may ask for, too. */
@@ -23,7 +24,7 @@ export interface Claim {
   isLeaving: boolean;
 }
 
-/** The claims of all feeds, at one moment; what is asked often is found once. */
+/** The claims of all feeds; what is asked often is found once. */
 export interface Claims {
   /** Null: there is no such feed, or its spec is not right, so that it gets no topics and no workers. */
   of(key: string): Claim | null;
@@ -34,6 +35,11 @@ export interface Claims {
    * @param hasWorkers whether a feed has any, by its key
    */
   inUse(key: string, hasWorkers: (key: string) => boolean): ReadonlySet<string>;
+  /**
+   * Reads the claim of one feed again. Returns the keys of the feeds for which that may open or close a conflict.
+   * @param feed null: it is gone
+   */
+  change(key: string, feed: ExchangeFeed | null): ReadonlySet<string>;
 }
 
 export interface Conflicts {
@@ -47,41 +53,48 @@ export function createClaims(
   feeds: readonly ExchangeFeed[],
   config: Pick<ControllerConfig, 'bootstrapServers'>,
 ): Claims {
-  const claims = new Map(feeds.flatMap((feed) => readClaim(feed, config)).map((claim) => [claim.key, claim]));
-  const rivals = new Map<string, readonly Claim[]>();
-  const of = (key: string) => claims.get(key) ?? null;
+  // A feed can be in the way only of those that use one of its topics.
+  const claims = createStore<Claim>(({ topics }) => [...topics.keys()]);
+  for (const feed of feeds) claims.set(keyOf(feed), readClaim(feed, config));
+  const usersOf = ({ topics }: Claim) => new Set([...topics.keys()].flatMap(claims.byIndex));
+  /** By key; forgotten when one of the two changes. */
+  const known = new Map<string, readonly Claim[]>();
 
-  function findRivals(key: string): readonly Claim[] {
-    const own = of(key);
-    const found = own === null ? [] : [...claims.values()].filter((other) => mayConflict(own, other));
-    rivals.set(key, found);
+  function rivals(key: string): readonly Claim[] {
+    const own = claims.get(key);
+    if (own === null) return [];
+    const found = known.get(key) ?? [...usersOf(own)].filter((other) => mayConflict(own, other));
+    known.set(key, found);
     return found;
   }
 
   return {
-    of,
-    rivals: (key) => rivals.get(key) ?? findRivals(key),
+    of: claims.get,
+    rivals,
     inUse(key, hasWorkers) {
-      const own = of(key);
+      const own = claims.get(key);
       // Of a feed that claims nothing, nothing may be taken for its own.
-      if (own === null) return new Set([...claims.values()].flatMap(({ topics }) => [...topics.keys()]));
-      const users = [...claims.values()].filter((other) => !other.isLeaving || hasWorkers(other.key));
+      if (own === null) return new Set(claims.list().flatMap(({ topics }) => [...topics.keys()]));
+      const users = [...usersOf(own)].filter((other) => !other.isLeaving || hasWorkers(other.key));
       const shared = users.flatMap((other) => sharedTopics(own, other));
       return new Set(shared.map(([{ name }]) => name));
+    },
+    change(key, feed) {
+      const before = rivals(key);
+      claims.set(key, feed === null ? null : readClaim(feed, config));
+      known.delete(key);
+      const changed = new Set([...before, ...rivals(key)].map((rival) => rival.key));
+      for (const rival of changed) known.delete(rival);
+      return changed;
     },
   };
 }
 
-/** Keys of the feeds for which the change of one may open or close a conflict. */
-export function rivalsOfChange(key: string, before: Claims | null, after: Claims): Set<string> {
-  const rivals = [...(before?.rivals(key) ?? []), ...after.rivals(key)];
-  return new Set(rivals.map((claim) => claim.key));
-}
-
-function readClaim(feed: ExchangeFeed, config: Pick<ControllerConfig, 'bootstrapServers'>): Claim[] {
+/** Null: its spec is not right. */
+function readClaim(feed: ExchangeFeed, config: Pick<ControllerConfig, 'bootstrapServers'>): Claim | null {
   const { metadata, spec } = feed;
   try {
-    const claim = {
+    return {
       key: keyOf(feed),
       age: `${metadata.creationTimestamp} ${metadata.uid}`,
       exchange: spec.exchange,
@@ -90,9 +103,8 @@ function readClaim(feed: ExchangeFeed, config: Pick<ControllerConfig, 'bootstrap
       symbols: new Set(spec.symbols),
       isLeaving: metadata.deletionTimestamp !== undefined && spec.deletionPolicy === 'Delete',
     };
-    return [claim];
   } catch {
-    return [];
+    return null;
   }
 }
 

@@ -41,7 +41,7 @@ export const finalizer = 'feeds.k2.dev/workers';
 /** What the watches last saw; keys are `namespace/name` of the feed. */
 export interface Cache {
   feed(key: string): ExchangeFeed | null;
-  /** What feeds ask for: the same object as long as no feed's spec changes. */
+  /** What feeds ask for that others may ask for, too. */
   claims(): Claims;
   workload(key: string): Workload;
   pods(key: string): Pod[];

@@ -12,7 +12,7 @@ import {
 import type { Logger } from '../runtime/log.ts';
 import { type SecretDefaults, secretKeysOf } from './access.ts';
 import type { ControllerConfig } from './config.ts';
-import { type Claims, createClaims, rivalsOfChange } from './conflicts.ts';
+import { type Claims, createClaims } from './conflicts.ts';
 import { systemClock } from './kube/clock.ts';
 import type { KubeMetrics } from './kube/metrics.ts';
 import { type KubeObject, type Resource, resourcePath } from './kube/object.ts';
@@ -69,7 +69,10 @@ export function createWatches({
   secretDefaults,
   ...shared
 }: WatchesOptions): Watches {
-  type Own<T extends KubeObject> = Pick<ReflectorOptions<T>, 'onChange' | 'labelSelector' | 'isMetadataOnly'>;
+  type Own<T extends KubeObject> = Pick<
+    ReflectorOptions<T>,
+    'onChange' | 'labelSelector' | 'isMetadataOnly' | 'indexBy'
+  >;
   const watch = <T extends KubeObject>(resource: Resource, own: Own<T>): Reflector<T> => {
     const path = resourcePath({ ...resource, namespace });
     return createReflector<T>({
@@ -83,16 +86,14 @@ export function createWatches({
   };
   const ours = {
     labelSelector: `${managedByLabel}=${managedBy}`,
+    indexBy: feedKeysOf,
     onChange: (_key: string, previous: KubeObject | null, current: KubeObject | null) => {
       const object = current ?? previous;
-      const feedKey = object === null ? null : feedKeyOf(object);
-      if (feedKey !== null) onKey(feedKey);
+      for (const feedKey of object === null ? [] : feedKeysOf(object)) onKey(feedKey);
     },
   };
-  let isListed = false;
-  /** Null: not read since feeds were listed. */
+  /** Null: nobody has asked yet, so every feed still waits for its first reconcile. */
   let claims: Claims | null = null;
-  const readClaims = () => createClaims(watches.feeds.list(), { bootstrapServers });
   const index = createSecretIndex();
   const onSecret = (key: string) => {
     for (const feedKey of index.feedsOf(key)) onKey(feedKey);
@@ -101,11 +102,8 @@ export function createWatches({
     index.set(key, current === null ? [] : secretKeysOf(current, secretDefaults));
     if (!needsReconcile(previous, current)) return;
     onKey(key);
-    // While the first list comes in, every feed is added anyway.
-    if (!isListed) return;
-    const before = claims;
-    claims = readClaims();
-    for (const rival of rivalsOfChange(key, before, claims)) onKey(rival);
+    if (claims === null || !changesClaim(previous, current)) return;
+    for (const rival of claims.change(key, current)) onKey(rival);
   };
   const watches = {
     feeds: watch<ExchangeFeed>(feeds, { onChange: onFeed }),
@@ -115,17 +113,14 @@ export function createWatches({
   };
   const secretNames = watch<KubeObject>(secrets, { onChange: onSecret, isMetadataOnly: true });
   const all = [...Object.values(watches), secretNames];
-  const listed = watches.feeds.synced.then(() => {
-    isListed = true;
-  });
   return {
     ...watches,
     claims() {
-      claims ??= readClaims();
+      claims ??= createClaims(watches.feeds.list(), { bootstrapServers });
       return claims;
     },
     secretVersion: (key) => secretNames.get(key)?.metadata.resourceVersion ?? null,
-    synced: Promise.all([listed, ...all.map(({ synced }) => synced)]),
+    synced: Promise.all(all.map(({ synced }) => synced)),
     run: (signal) => Promise.all(all.map((it) => it.run(signal))),
   };
 }
@@ -144,16 +139,27 @@ export function needsReconcile(previous: ExchangeFeed | null, current: ExchangeF
   return !isDeepStrictEqual(wanted(previous), wanted(current));
 }
 
+/**
+ * A feed that is new, gone, being deleted, or has another spec. Finding out what that means for others costs a look at
+ * all feeds that share a topic with it, so our own writes must not.
+ */
+export function changesClaim(previous: ExchangeFeed | null, current: ExchangeFeed | null): boolean {
+  if (previous === null || current === null) return true;
+  const [a, b] = [previous.metadata, current.metadata];
+  return a.uid !== b.uid || a.generation !== b.generation || a.deletionTimestamp !== b.deletionTimestamp;
+}
+
+function feedKeysOf(object: KubeObject): string[] {
+  const feedKey = feedKeyOf(object);
+  return feedKey === null ? [] : [feedKey];
+}
+
 /** What the watches last saw of one feed. */
 export function cacheOf({ feeds, deployments, budgets, pods, claims }: Watches): Cache {
-  const ofFeed = <T extends KubeObject>(objects: T[], key: string) => objects.filter((it) => feedKeyOf(it) === key);
   return {
     feed: feeds.get,
     claims,
-    workload: (key) => ({
-      deployments: ofFeed(deployments.list(), key),
-      budgets: ofFeed(budgets.list(), key),
-    }),
-    pods: (key) => ofFeed(pods.list(), key),
+    workload: (key) => ({ deployments: deployments.byIndex(key), budgets: budgets.byIndex(key) }),
+    pods: pods.byIndex,
   };
 }

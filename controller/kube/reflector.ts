@@ -7,6 +7,7 @@ import { isGone, KubeError } from './errors.ts';
 import { listAll, metadataOnly } from './list.ts';
 import type { KubeMetrics } from './metrics.ts';
 import { type KubeObject, keyOf } from './object.ts';
+import { createStore } from './store.ts';
 import type { Transport } from './transport.ts';
 
 export interface ReflectorOptions<T extends KubeObject> {
@@ -19,6 +20,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   fieldSelector?: string;
   /** Of each object only its metadata is asked for, and without annotations kept. */
   isMetadataOnly?: boolean;
+  /** Index keys under which `byIndex` finds an object; absent: none. */
+  indexBy?: (object: T) => readonly string[];
   /**
    * Called after the copy has changed: `previous` is null for a new object, `current` is null for a deleted one.
    * What was missed while disconnected comes as one change; `previous` and `current` of different uid are two objects
@@ -39,6 +42,8 @@ export interface Reflector<T extends KubeObject> {
   readonly synced: Promise<void>;
   get(key: string): T | null;
   list(): T[];
+  /** Objects for which `indexBy` names this index key. */
+  byIndex(indexKey: string): T[];
   /** Keeps the copy current until `signal` is aborted, whatever happens. Rejects only if it runs already. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -61,7 +66,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   const selectors = { labelSelector: options.labelSelector, fieldSelector: options.fieldSelector };
   const accept = options.isMetadataOnly ? metadataOnly : null;
   const kept = options.isMetadataOnly ? withoutNotes<T> : (object: T) => object;
-  const objects = new Map<string, T>();
+  const objects = createStore<T>(options.indexBy);
   /** Where in the collection's history the copy is; null: nowhere, list again. */
   let resourceVersion: string | null = null;
   /** Lists and watches in a row that did not last. */
@@ -72,10 +77,9 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   synced.promise.catch(() => {});
 
   function set(key: string, current: T | null): void {
-    const previous = objects.get(key) ?? null;
+    const previous = objects.get(key);
     if (isSame(previous, current)) return;
-    if (current === null) objects.delete(key);
-    else objects.set(key, current);
+    objects.set(key, current);
     try {
       onChange(key, previous, current);
     } catch (error) {
@@ -141,7 +145,8 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     synced.reject(signal.reason);
   }
 
-  return { synced: synced.promise, get: (key) => objects.get(key) ?? null, list: () => [...objects.values()], run };
+  const { get, list, byIndex } = objects;
+  return { synced: synced.promise, get, list, byIndex, run };
 }
 
 /** `kubectl apply` notes a whole object, with all that is in it, in an annotation: of a Secret it must not be kept. */

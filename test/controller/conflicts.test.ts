@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ExchangeFeed, ExchangeFeedSpec } from '../../api/exchange-feed.ts';
-import { conflictsOf, createClaims, heldSymbols, rivalsOfChange } from '../../controller/conflicts.ts';
+import { type Claims, conflictsOf, createClaims, heldSymbols } from '../../controller/conflicts.ts';
 import { desire } from '../../controller/desired.ts';
 import type { Pod } from '../../controller/workload.ts';
 import { config, sampleFeed, schemas } from './sample-feed.ts';
@@ -169,11 +170,56 @@ test('a feed whose spec is not right claims nothing', () => {
   expect(claims.inUse('market-data/right', () => true).size).toBe(0);
 });
 
-test('a change of a feed matters to those that it may stand in the way of, as it was and as it is', () => {
+describe('a change of one feed', () => {
   const all = [['was', 'BTCUSDT'] as const, ['is', 'ETHUSDT'] as const, ['apart', 'SOLUSDT'] as const];
   const others = all.map(([name, symbol]) => feedOf(name, 1, { symbols: [symbol] }));
-  const claimsWith = (symbol: string) => createClaims([...others, feedOf('changed', 2, { symbols: [symbol] })], config);
-  const [before, after] = [claimsWith('BTCUSDT'), claimsWith('ETHUSDT')];
-  expect([...rivalsOfChange('market-data/changed', before, after)]).toEqual(['market-data/was', 'market-data/is']);
-  expect([...rivalsOfChange('market-data/changed', null, after)]).toEqual(['market-data/is']);
+  const changed = (symbol: string) => feedOf('changed', 2, { symbols: [symbol] });
+
+  test('matters to those that it may stand in the way of, as it was and as it is', () => {
+    const claims = createClaims([...others, changed('BTCUSDT')], config);
+    const key = 'market-data/changed';
+    expect([...claims.change(key, changed('ETHUSDT'))]).toEqual(['market-data/was', 'market-data/is']);
+    expect([...claims.change(key, null)]).toEqual(['market-data/is']);
+    expect([...claims.change(key, changed('SOLUSDT'))]).toEqual(['market-data/apart']);
+  });
+
+  test('reads no claim of another feed again', () => {
+    const claims = createClaims([...others, changed('BTCUSDT')], config);
+    const before = others.map((feed) => claims.of(keyOf(feed)));
+    claims.change('market-data/changed', changed('ETHUSDT'));
+    others.forEach((feed, index) => {
+      expect(claims.of(keyOf(feed))).toBe(before[index]);
+    });
+  });
+
+  test('after change, leaves what reading all feeds anew would give', () => {
+    const names = ['a', 'b', 'c', 'd'];
+    const topicsNamed = (name: string) => ({ ...topics, raw: { ...topics.raw, name } });
+    const wish = fc.record({
+      symbols: fc.uniqueArray(fc.constantFrom('BTCUSDT', 'ETHUSDT', 'SOLUSDT'), { minLength: 1 }),
+      topics: fc.constantFrom('one', 'two').map(topicsNamed),
+      exchange: fc.constantFrom('binance' as const, 'kraken' as const),
+      delivery: fc.constantFrom('ExactlyOnce' as const, 'AtLeastOnce' as const),
+    });
+    const step = fc.tuple(fc.constantFrom(...names), fc.option(wish));
+    const keysOf = (claims: Claims, key: string) => claims.rivals(key).map((rival) => rival.key);
+    const said = (claims: Claims) =>
+      names.map((name) => {
+        const key = `market-data/${name}`;
+        return [keysOf(claims, key).sort(), [...claims.inUse(key, () => true)].sort()];
+      });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (history) => {
+        const feeds = new Map<string, ExchangeFeed>();
+        const claims = createClaims([], config);
+        for (const [name, wanted] of history) {
+          const feed = wanted === null ? null : feedOf(name, names.indexOf(name), wanted);
+          feeds.delete(name);
+          if (feed !== null) feeds.set(name, feed);
+          claims.change(`market-data/${name}`, feed);
+          expect(said(claims)).toEqual(said(createClaims([...feeds.values()], config)));
+        }
+      }),
+    );
+  });
 });
