@@ -20,7 +20,7 @@ export interface RequestOptions {
   contentType?: string;
   /** Another form of the answer; `application/json` when absent. */
   accept?: string;
-  /** One try, from connecting to the last byte; 30 s when absent. */
+  /** One try, with the wait for credentials and for a connection, to the last byte; 30 s when absent. */
   timeoutMs?: number;
   signal?: AbortSignal;
 }
@@ -88,16 +88,17 @@ export function createTransport(kubeConfig: KubeConfig, options: TransportOption
     const { host } = new URL(connection.origin);
     const startMs = clock.nowMs();
     try {
-      const response = await pool.request({
+      const request = pool.request({
         origin: connection.origin,
         path: `${connection.pathPrefix}${path}${queryString(query)}`,
         method,
         headers: body === undefined ? headers : { ...headers, 'content-type': contentType },
         body: body === undefined ? null : JSON.stringify(body),
-        signal: signal ?? null,
+        signal,
         headersTimeout: silenceMsMax,
         bodyTimeout: silenceMsMax,
       });
+      const response = await unlessAborted(signal, request);
       metrics?.requests.inc({ code: String(response.statusCode), method, host });
       return response;
     } catch (error) {
@@ -111,7 +112,7 @@ export function createTransport(kubeConfig: KubeConfig, options: TransportOption
   /** The body of a good answer; credentials may be refused once, then they are read afresh. */
   async function bodyOf(call: Call, pool: 'requests' | 'watches'): Promise<AsyncIterable<Uint8Array>> {
     for (let refusals = 0; ; refusals++) {
-      const connection = await connections.current();
+      const connection = await unlessAborted(call.signal, connections.current());
       const { statusCode, headers, body } = await send(call, connection[pool], connection);
       if (statusCode < 300) return body;
       const text = await textOf(body, answerBytesMax);
@@ -125,8 +126,8 @@ export function createTransport(kubeConfig: KubeConfig, options: TransportOption
   async function tryOnce(call: Call, timeoutMs: number): Promise<unknown> {
     const deadline = new AbortController();
     const cancel = clock.setTimer(timeoutMs, () => deadline.abort(new Error(`no complete answer in ${timeoutMs} ms`)));
-    const abort = () => deadline.abort(call.signal?.reason);
-    call.signal?.addEventListener('abort', abort);
+    const abort = () => deadline.abort(call.signal.reason);
+    call.signal.addEventListener('abort', abort);
     try {
       const body = await bodyOf({ ...call, signal: deadline.signal }, 'requests');
       return JSON.parse(await textOf(body, answerBytesMax));
@@ -134,7 +135,7 @@ export function createTransport(kubeConfig: KubeConfig, options: TransportOption
       throw failureOf(call, error);
     } finally {
       cancel();
-      call.signal?.removeEventListener('abort', abort);
+      call.signal.removeEventListener('abort', abort);
     }
   }
 
@@ -173,11 +174,28 @@ export function createTransport(kubeConfig: KubeConfig, options: TransportOption
 interface Call extends Omit<RequestOptions, 'timeoutMs'> {
   method: Method;
   path: string;
+  signal: AbortSignal;
   /** No byte for that long ends the call, milliseconds; 0: no limit. */
   silenceMsMax: number;
 }
 
 const neverAborted = new AbortController().signal;
+
+/**
+ * What was started may end later. undici heeds a signal only once it is connected: until then the request stays in its
+ * queue, and is dropped there instead of sent.
+ */
+async function unlessAborted<T>(signal: AbortSignal, started: Promise<T>): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort);
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([started, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
 
 const nameOf = ({ method, path }: Call) => `${method} ${path}`;
 

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -91,6 +93,27 @@ describe('credentials', () => {
     const transport = transportTo(stub);
     await Promise.all([1, 2, 3, 4, 5].map(() => transport.request('GET', path)));
     expect(await readFile(join(folder, 'runs'), 'utf8')).toBe('xx');
+  });
+
+  test('of a plug-in that hangs hold a request no longer than its time-out', async () => {
+    const stub = await startStub((call) => call.json(200, {}));
+    const hanging = createServer().listen(0, '127.0.0.1');
+    await once(hanging, 'listening');
+    const { port } = hanging.address() as AddressInfo;
+    const plugIn = `require('node:net').connect(${port}, '127.0.0.1').on('end', () => process.exit(1)).resume()`;
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', plugIn] };
+    const cluster = { name: 'stub', server: stub.url, skipTLSVerify: false };
+    stub.kubeConfig.loadFromClusterAndUser(cluster, { name: 'person', exec });
+    const clock = createFakeClock();
+    const answer = transportTo(stub, { clock }).request('PATCH', path, { timeoutMs: 500 });
+    const [plugged] = (await once(hanging, 'connection')) as [Socket];
+    onTestFinished(() => {
+      plugged.destroy();
+      hanging.close();
+    });
+    clock.advance(500);
+    await expect(answer).rejects.toThrow('no complete answer in 500 ms');
+    expect(stub.calls).toHaveLength(0);
   });
 
   test('that cannot be read are a failure of the transport', async () => {

@@ -1,8 +1,11 @@
-import { getEventListeners } from 'node:events';
+import { getEventListeners, once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { pipeline } from 'node:stream';
 import { Registry } from 'prom-client';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { isConflict, isGone, isNotFound, KubeError, TransportError } from '../../../controller/kube/errors.ts';
 import { createKubeMetrics } from '../../../controller/kube/metrics.ts';
+import { selfSigned } from './certificate.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { startStub, status, transportTo } from './stub-api-server.ts';
 
@@ -208,4 +211,64 @@ describe('a request that fails', () => {
     await stub.idle();
     expect(stub.calls).toHaveLength(1);
   });
+});
+
+describe('while the server accepts connections and says nothing, not even in TLS,', () => {
+  /** A stub behind a listener that accepts for it, as the kernel does for a stopped process. */
+  async function startPaused() {
+    const tls = selfSigned();
+    const stub = await startStub((call) => call.json(200, {}), tls);
+    const accepted = new Set<Socket>();
+    let isPaused = true;
+    const forward = (socket: Socket) => {
+      const behind = connect(Number(new URL(stub.url).port), '127.0.0.1');
+      pipeline(socket, behind, socket, () => {});
+    };
+    const listener = createServer((socket) => {
+      accepted.add(socket);
+      if (!isPaused) forward(socket);
+    }).listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    onTestFinished(() => {
+      listener.close();
+      for (const socket of accepted) socket.destroy();
+    });
+    const caData = Buffer.from(tls.cert).toString('base64');
+    const server = `https://127.0.0.1:${(listener.address() as AddressInfo).port}`;
+    stub.kubeConfig.loadFromClusterAndUser({ name: 'stub', server, skipTLSVerify: false, caData }, { name: 'tester' });
+    const resume = () => {
+      isPaused = false;
+      for (const socket of accepted) forward(socket);
+    };
+    return { stub, resume, connected: once(listener, 'connection') as Promise<[Socket]> };
+  }
+
+  test('a write ends after its time-out, and is not sent when the server goes on', async () => {
+    const { stub, resume, connected } = await startPaused();
+    const clock = createFakeClock();
+    const transport = transportTo(stub, { clock });
+    const answer = transport.request('PATCH', path, { body: {}, timeoutMs: 500 });
+    const [socket] = await connected;
+    clock.advance(500);
+    await expect(answer).rejects.toThrow(`PATCH ${path}: no complete answer in 500 ms`);
+    expect(clock.timers()).toEqual([]);
+    const closed = once(socket, 'close');
+    resume();
+    await closed;
+    expect(await transport.request('GET', path)).toEqual({});
+    expect(stub.calls.map(({ method }) => method)).toEqual(['GET']);
+  });
+
+  test('a request and a watch end at once with their signal', async () => {
+    const { stub, connected } = await startPaused();
+    const transport = transportTo(stub);
+    const stop = new AbortController();
+    const { signal } = stop;
+    const ends = [transport.request('GET', path, { signal }), transport.watch(path, {}, { signal, ...soon }).next()];
+    await connected;
+    const reason = new Error('shutting down');
+    stop.abort(reason);
+    expect(await Promise.allSettled(ends)).toEqual([1, 2].map(() => ({ status: 'rejected', reason })));
+    // Less than the 10 s after which undici gives up a connection.
+  }, 8_000);
 });
