@@ -1,8 +1,11 @@
 // A work queue of keys: a key waits at most once, and is never handed out again before the worker that has it is done.
 // The rules are client-go's: https://pkg.go.dev/k8s.io/client-go/util/workqueue
+// Keys added once there are workers are changes just seen: they go before those of the first list, those that gathered
+// while another process led, and those that come back by themselves.
 import { type BackoffLimits, backoffDelayMs } from '../../runtime/backoff.ts';
 import { type BucketLimits, createBucket } from './bucket.ts';
 import type { Clock } from './clock.ts';
+import { createLevels, type Level, type Waiting } from './levels.ts';
 import type { KubeMetrics } from './metrics.ts';
 
 /**
@@ -18,14 +21,17 @@ const overallLimits: BucketLimits = { perSecond: 10, burst: 100 };
 const addAfterMsMax = 86_400_000;
 
 export interface WorkQueue {
-  /** Makes the key wait for a worker, once; while a worker has it, after that one is done. */
+  /**
+   * Makes the key wait for a worker, once; while a worker has it, after that one is done. Before the first `get` it is
+   * of the low level, then of the normal one, also if it waits already.
+   */
   add(key: string): void;
   /**
-   * Adds the key after `delayMs`. One delayed add per key: the earlier due time wins.
+   * Adds the key after `delayMs`, of the low level. One delayed add per key: the earlier due time wins.
    * @throws RangeError for NaN, which a timer would take for "at once", again and again
    */
   addAfter(key: string, delayMs: number): void;
-  /** The key that waits longest; `done(key)` must follow. Null once `signal` is aborted. */
+  /** The key that waits longest at its level; `done(key)` must follow. Null once `signal` is aborted. */
   get(signal: AbortSignal): Promise<string | null>;
   /** The worker is done with the key, however it went. */
   done(key: string): void;
@@ -48,41 +54,47 @@ export interface WorkQueueOptions {
 
 export function createQueue({ name, clock, random, metrics }: WorkQueueOptions): WorkQueue {
   // Every collection here holds a key at most once, so the number of known objects bounds them all.
-  /** Since when, as in the next two. */
-  const waiting = new Map<string, number>();
+  const waiting = createLevels();
+  /** Since when. */
   const processing = new Map<string, number>();
   /** Added again while a worker has them. */
-  const dirty = new Map<string, number>();
+  const dirty = new Map<string, Waiting>();
   const delayed = new Map<string, { dueMs: number; cancel: () => void }>();
   const failures = new Map<string, number>();
   const idleWorkers = new Set<(key: string) => void>();
+  let hasWorkers = false;
   const overall = createBucket(overallLimits, clock.nowMs);
   const secondsSince = (startMs: number) => (clock.nowMs() - startMs) / 1_000;
   metrics?.observeWork(name, () => [...processing.values()].map(secondsSince));
 
-  function wait(key: string, addedMs: number): void {
-    waiting.set(key, addedMs);
-    const [worker] = idleWorkers;
-    if (worker) {
-      idleWorkers.delete(worker);
-      worker(take(key));
-    }
+  function wait(key: string, entry: Waiting): void {
+    waiting.set(key, entry);
     metrics?.queueDepth.set({ name }, waiting.size);
+    const [worker] = idleWorkers;
+    const taken = worker ? take() : null;
+    if (!worker || taken === null) return;
+    idleWorkers.delete(worker);
+    worker(taken);
   }
 
-  function take(key: string): string {
-    metrics?.queueSeconds.observe({ name }, secondsSince(waiting.get(key) ?? clock.nowMs()));
-    waiting.delete(key);
+  function take(): string | null {
+    const taken = waiting.take();
+    if (taken === undefined) return null;
+    const [key, { addedMs }] = taken;
+    metrics?.queueSeconds.observe({ name }, secondsSince(addedMs));
     processing.set(key, clock.nowMs());
     metrics?.queueDepth.set({ name }, waiting.size);
     return key;
   }
 
-  function add(key: string): void {
-    if (waiting.has(key) || dirty.has(key)) return;
-    metrics?.queueAdds.inc({ name });
-    if (processing.has(key)) dirty.set(key, clock.nowMs());
-    else wait(key, clock.nowMs());
+  function addAt(level: Level, key: string): void {
+    const isWorkedOn = processing.has(key);
+    const before = isWorkedOn ? dirty.get(key) : waiting.get(key);
+    if (before === undefined) metrics?.queueAdds.inc({ name });
+    else if (before.level === level || level === 'low') return;
+    const entry = { level, addedMs: before?.addedMs ?? clock.nowMs() };
+    if (isWorkedOn) dirty.set(key, entry);
+    else wait(key, entry);
   }
 
   function addAfter(key: string, delayMs: number): void {
@@ -94,18 +106,19 @@ export function createQueue({ name, clock, random, metrics }: WorkQueueOptions):
     planned?.cancel();
     const cancel = clock.setTimer(boundedMs, () => {
       delayed.delete(key);
-      add(key);
+      addAt('low', key);
     });
     delayed.set(key, { dueMs, cancel });
   }
 
   return {
-    add,
+    add: (key) => addAt(hasWorkers ? 'normal' : 'low', key),
     addAfter,
     get(signal) {
+      hasWorkers = true;
       if (signal.aborted) return Promise.resolve(null);
-      const [key] = waiting.keys();
-      if (key !== undefined) return Promise.resolve(take(key));
+      const key = take();
+      if (key !== null) return Promise.resolve(key);
       return new Promise((resolve) => {
         const finish = (found: string | null) => {
           signal.removeEventListener('abort', abort);
@@ -123,9 +136,9 @@ export function createQueue({ name, clock, random, metrics }: WorkQueueOptions):
       const startMs = processing.get(key);
       if (startMs !== undefined) metrics?.workSeconds.observe({ name }, secondsSince(startMs));
       processing.delete(key);
-      const addedMs = dirty.get(key);
+      const again = dirty.get(key);
       dirty.delete(key);
-      if (addedMs !== undefined) wait(key, addedMs);
+      if (again !== undefined) wait(key, again);
     },
     retry(key) {
       const count = (failures.get(key) ?? 0) + 1;

@@ -142,6 +142,71 @@ describe('a work queue', () => {
   });
 });
 
+describe('a change just seen', () => {
+  /** Ten feeds of the first list wait, and one worker has come and taken the first. */
+  async function setUpStart() {
+    const made = setUp();
+    for (let i = 0; i < 10; i++) made.queue.add(`first-${i}`);
+    await made.queue.get(forever);
+    const take = async (count: number) => {
+      const taken = [];
+      for (let i = 0; i < count; i++) taken.push(await made.queue.get(forever));
+      return taken;
+    };
+    return { ...made, take };
+  }
+
+  test('goes before the first list', async () => {
+    const { queue, take } = await setUpStart();
+    queue.add('edited');
+    expect(await take(2)).toEqual(['edited', 'first-1']);
+  });
+
+  test('of a feed of the first list takes that feed to the front, once', async () => {
+    const { queue, take } = await setUpStart();
+    queue.add('first-7');
+    expect(queue.length).toBe(9);
+    expect(await take(9)).toEqual(['first-7', ...[1, 2, 3, 4, 5, 6, 8, 9].map((i) => `first-${i}`)]);
+  });
+
+  test('of a feed that is worked on gives it a second look before other feeds have their first', async () => {
+    const { queue, take } = await setUpStart();
+    queue.add('first-0');
+    queue.done('first-0');
+    expect(await take(2)).toEqual(['first-0', 'first-1']);
+  });
+
+  test('goes before a look that was only due, and a due look does not move it back', async () => {
+    const { clock, queue, take } = await setUpStart();
+    queue.addAfter('due', 1_000);
+    queue.addAfter('edited', 1_000);
+    queue.add('edited');
+    clock.advance(1_000);
+    expect(await take(10)).toEqual(['edited', ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((i) => `first-${i}`)]);
+    expect(await take(1)).toEqual(['due']);
+  });
+
+  test('does not keep others waiting for ever: one of four taken is of the rest', async () => {
+    const { queue, take } = await setUpStart();
+    for (let i = 0; i < 8; i++) queue.add(`edited-${i}`);
+    const taken = await take(10);
+    expect(taken.flatMap((key, index) => (key?.startsWith('first') ? [index] : []))).toEqual([3, 7]);
+    expect(taken.filter((key) => key?.startsWith('edited'))).toEqual(
+      Array.from({ length: 8 }, (_, i) => `edited-${i}`),
+    );
+  });
+
+  test('has waited since it was first added, whatever line it stood in', async () => {
+    const { clock, registry, queue, take } = await setUpStart();
+    clock.advance(2_000);
+    queue.add('first-9');
+    clock.advance(1_000);
+    await take(1);
+    expect(await registry.metrics()).toContain('workqueue_queue_duration_seconds_sum{name="feeds"} 3');
+    expect(await registry.metrics()).toContain('workqueue_adds_total{name="feeds"} 10');
+  });
+});
+
 /** The queue, and beside it what it owes: the simplest account of the same thing. */
 function setUpModel() {
   const { clock, queue } = setUp(0.5);
