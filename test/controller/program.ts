@@ -12,6 +12,8 @@ const environment = {
   K2_KAFKA_SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1',
   K2_WORKER_IMAGE: 'k2/worker:1',
   K2_HTTP_PORT: '0',
+  // A start mostly compiles the same files again. https://nodejs.org/api/module.html#module-compile-cache
+  NODE_COMPILE_CACHE: join(tmpdir(), `k2-compile-cache-${process.getuid?.()}`),
 };
 
 export function startController(changes: Record<string, string>) {

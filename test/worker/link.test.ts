@@ -1,48 +1,51 @@
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, type TestContext, test } from 'vitest';
 import type { WebSocket } from 'ws';
 import { binance } from '../../worker/exchanges/binance.ts';
 import type { FeedOptions } from '../../worker/feed.ts';
-import { type LoopbackExchange, startLoopbackExchange, tradeFrame } from './loopback-exchange.ts';
+import { startLoopbackExchange, tradeFrame } from './loopback-exchange.ts';
 import { createMemoryProducer, type MemoryProducer } from './memory-producer.ts';
 import { runFeed } from './run-feed.ts';
 
-let exchange: LoopbackExchange;
-let stop: AbortController;
-let running: Promise<void> | null;
+/** An exchange, and how to run a feed against it; both end with the test. */
+async function begin({ onTestFinished }: Pick<TestContext, 'onTestFinished'>) {
+  const exchange = await startLoopbackExchange();
+  onTestFinished(exchange.close);
+  function startFeed(
+    names: string[],
+    producer: MemoryProducer = createMemoryProducer(),
+    changes: Partial<FeedOptions> = {},
+  ) {
+    const { webSocketUrl, restUrl } = exchange;
+    const parts = { exchangeId: 'binance', exchange: binance, webSocketUrl, restUrl, names, producer };
+    const stop = new AbortController();
+    const run = runFeed({ ...parts, ...changes, producer }, stop.signal);
+    onTestFinished(async () => {
+      stop.abort();
+      await run.ended;
+    });
+    return run;
+  }
+  return { exchange, startFeed };
+}
 
-beforeEach(async () => {
-  exchange = await startLoopbackExchange();
-  stop = new AbortController();
-  running = null;
-});
-afterEach(async () => {
-  stop.abort();
-  await running;
-  await exchange.close();
-});
+type StartFeed = Awaited<ReturnType<typeof begin>>['startFeed'];
 
-function startFeed(
-  names: string[],
-  producer: MemoryProducer = createMemoryProducer(),
-  changes: Partial<FeedOptions> = {},
-) {
-  const { webSocketUrl, restUrl } = exchange;
-  const parts = { exchangeId: 'binance', exchange: binance, webSocketUrl, restUrl, names, producer };
-  const run = runFeed({ ...parts, ...changes, producer }, stop.signal);
-  running = run.ended;
-  return run;
+/** The true time, which a test may move on. */
+function createMovedClock() {
+  const clock = { laterMs: 0, monotonicMs: () => performance.now() + clock.laterMs };
+  return clock;
 }
 
 describe('a connection that ends', () => {
-  test('is replaced at once after trades, and subscribes again', async () => {
-    let laterMs = 0;
-    const monotonicMs = () => performance.now() + laterMs;
-    const { producer, rawTexts } = startFeed(['BTCUSDT'], createMemoryProducer(), { monotonicMs });
+  test('is replaced at once after trades, and subscribes again', async (context) => {
+    const { exchange, startFeed } = await begin(context);
+    const clock = createMovedClock();
+    const { producer, rawTexts } = startFeed(['BTCUSDT'], createMemoryProducer(), { monotonicMs: clock.monotonicMs });
     const first = await exchange.subscribed(1);
     first.send(tradeFrame(1));
     await producer.holds(2);
-    laterMs = 1000;
+    clock.laterMs = 1000;
     const cutMs = performance.now();
     first.terminate();
     const second = await exchange.subscribed(2);
@@ -56,7 +59,8 @@ describe('a connection that ends', () => {
     expect(new Set(connections.map(([, id]) => id)).size).toBe(2);
   });
 
-  test('again and again, although it gives trades, is not replaced faster than exchanges allow', async () => {
+  test('again and again, although it gives trades, is not replaced faster than exchanges allow', async (context) => {
+    const { exchange, startFeed } = await begin(context);
     const { producer } = startFeed(['BTCUSDT']);
     const startMs = performance.now();
     for (let n = 1; n <= 3; n++) {
@@ -68,7 +72,8 @@ describe('a connection that ends', () => {
     expect(performance.now() - startMs).toBeGreaterThan(2000);
   });
 
-  test('makes the feed not ready, with the reason', async () => {
+  test('makes the feed not ready, with the reason', async (context) => {
+    const { exchange, startFeed } = await begin(context);
     const { producer, status } = startFeed(['BTCUSDT']);
     const peer = await exchange.subscribed(1);
     peer.send(tradeFrame(1));
@@ -77,20 +82,28 @@ describe('a connection that ends', () => {
     await exchange.close();
     await expect.poll(() => status.notReady(), { timeout: 5000 }).toMatch(/^cannot connect to ws:\S+: .*ECONNREFUSED/);
     expect(status.snapshot().symbols[0]?.state).toBe('pending');
-    exchange = await startLoopbackExchange();
   });
 
-  test('because nothing is heard is replaced', async () => {
-    const { metrics } = startFeed(['BTCUSDT'], createMemoryProducer(), { exchange: { ...binance, silenceMsMax: 250 } });
+  test('because nothing is heard is replaced', async (context) => {
+    const { exchange, startFeed } = await begin(context);
+    const clock = createMovedClock();
+    const changes = { exchange: { ...binance, silenceMsMax: 2000 }, monotonicMs: clock.monotonicMs };
+    const { metrics, status } = startFeed(['BTCUSDT'], createMemoryProducer(), changes);
     await exchange.subscribed(1);
+    await expect.poll(() => status.symbolsIn('subscribed')).toEqual(['BTCUSDT']);
+    clock.laterMs = 2000;
     await exchange.subscribed(2);
     expect((await metrics.disconnects.get()).values).toContainEqual({ labels: { reason: 'stale' }, value: 1 });
   });
 
-  test('because nothing is heard has a successor that counts for nothing until it gives a heartbeat', async () => {
-    const { status } = startFeed(['BTCUSDT'], createMemoryProducer(), { exchange: { ...binance, silenceMsMax: 500 } });
+  test('because nothing is heard has a successor that counts for nothing until it is heard', async (context) => {
+    const { exchange, startFeed } = await begin(context);
+    const clock = createMovedClock();
+    const changes = { exchange: { ...binance, silenceMsMax: 2000 }, monotonicMs: clock.monotonicMs };
+    const { status } = startFeed(['BTCUSDT'], createMemoryProducer(), changes);
     await exchange.subscribed(1);
     await expect.poll(() => status.notStreaming()).toBeNull();
+    clock.laterMs = 2000;
     const successor = await exchange.subscribed(2);
     await expect.poll(() => status.symbolsIn('subscribed')).toEqual(['BTCUSDT']);
     expect(status.notStreaming()).toMatch(/^nothing was heard for \d+ s$/);
@@ -98,7 +111,8 @@ describe('a connection that ends', () => {
     await expect.poll(() => status.notStreaming()).toBeNull();
   });
 
-  test('because everything is rejected is tried again, and the reason is told', async () => {
+  test('because everything is rejected is tried again, and the reason is told', async (context) => {
+    const { exchange, startFeed } = await begin(context);
     exchange.answer = ({ id }) => JSON.stringify({ error: { code: 2, msg: 'Invalid request' }, id });
     const { status, producer } = startFeed(['BTCUSDT']);
     await expect.poll(() => status.notReady()).toBe('every symbol is refused: Invalid request (code 2)');
@@ -109,8 +123,14 @@ describe('a connection that ends', () => {
   });
 });
 
-describe('another connection takes over', () => {
-  async function replaced(replace: (run: ReturnType<typeof startFeed>, first: WebSocket) => void, changes = {}) {
+// Each of these waits for the 2 s that two connections overlap.
+describe.concurrent('another connection takes over', () => {
+  async function replaced(
+    context: TestContext,
+    replace: (run: ReturnType<StartFeed>, first: WebSocket) => void,
+    changes: Partial<FeedOptions> = {},
+  ) {
+    const { exchange, startFeed } = await begin(context);
     const run = startFeed(['BTCUSDT'], createMemoryProducer(), changes);
     const first = await exchange.subscribed(1);
     const closed = once(first, 'close');
@@ -131,25 +151,26 @@ describe('another connection takes over', () => {
     expect(run.status.notReady()).toBeNull();
     return run;
   }
-  const reasonOf = async ({ metrics }: ReturnType<typeof startFeed>) =>
+  const reasonOf = async ({ metrics }: ReturnType<StartFeed>) =>
     (await metrics.replacements.get()).values.map(({ labels }) => labels.reason);
 
-  test('when asked to, subscribed before the first ends, and nothing is doubled or missing', async () => {
-    expect(await reasonOf(await replaced(({ feed }) => feed.reconnect()))).toEqual(['requested']);
-  }, 10_000);
+  test('when asked to, subscribed before the first ends, and nothing is doubled or missing', async (context) => {
+    expect(await reasonOf(await replaced(context, ({ feed }) => feed.reconnect()))).toEqual(['requested']);
+  });
 
-  test('when the exchange announces the end', async () => {
+  test('when the exchange announces the end', async (context) => {
     const notice = '{"e":"serverShutdown","E":1770123456789}';
-    expect(await reasonOf(await replaced((_, first) => first.send(notice)))).toEqual(['notice']);
-  }, 10_000);
+    expect(await reasonOf(await replaced(context, (_, first) => first.send(notice)))).toEqual(['notice']);
+  });
 
-  test('before the exchange ends it for its age', async () => {
+  test('before the exchange ends it for its age', async (context) => {
     const limits = { ...binance.limits, lifetimeMs: 2000 };
-    const run = await replaced(() => {}, { exchange: { ...binance, limits } });
+    const run = await replaced(context, () => {}, { exchange: { ...binance, limits } });
     expect(await reasonOf(run)).toEqual(['lifetime']);
-  }, 10_000);
+  });
 
-  test('only once it is subscribed; until then the first goes on', async () => {
+  test('only once it is subscribed; until then the first goes on', async (context) => {
+    const { exchange, startFeed } = await begin(context);
     const { feed, producer, rawTexts } = startFeed(['BTCUSDT']);
     const first = await exchange.subscribed(1);
     exchange.answer = () => null;
@@ -164,11 +185,12 @@ describe('another connection takes over', () => {
     third.send(tradeFrame(2));
     await producer.holds(4);
     expect(rawTexts()).toEqual([tradeFrame(1), tradeFrame(2)]);
-  }, 15_000);
+  });
 });
 
 describe('more symbols than one connection takes', () => {
-  test('are shared by several, and one that ends leaves the others alone', async () => {
+  test('are shared by several, and one that ends leaves the others alone', async (context) => {
+    const { exchange, startFeed } = await begin(context);
     const symbols = ['BTCUSDT', 'ETHUSDT', 'BNBUSDT'];
     exchange.symbols.set('BNBUSDT', ['BNB', 'USDT']);
     const limits = { ...binance.limits, symbolsPerConnection: 2 };
@@ -189,13 +211,15 @@ describe('more symbols than one connection takes', () => {
   });
 });
 
-test('an exchange that wants a text at a rhythm gets it', async () => {
+test('an exchange that wants a text at a rhythm gets it', async (context) => {
+  const { exchange, startFeed } = await begin(context);
   const keepalive = { text: 'ping', intervalMs: 50 };
   startFeed(['BTCUSDT'], createMemoryProducer(), { exchange: { ...binance, keepalive } });
   await expect.poll(() => exchange.requests.filter((text) => text === 'ping').length).toBeGreaterThan(1);
 });
 
-test('memory that runs short ends the connection, and reading goes on once there is room', async () => {
+test('memory that runs short ends the connection, and reading goes on once there is room', async (context) => {
+  const { exchange, startFeed } = await begin(context);
   const { feed, producer, metrics } = startFeed(['BTCUSDT']);
   const first = await exchange.subscribed(1);
   first.send(tradeFrame(1));

@@ -21,6 +21,7 @@ export interface LoopbackExchange {
   connections: WebSocket[];
   /** Resolves with the n-th connection (from 1) once its first request is answered. */
   subscribed(n: number): Promise<WebSocket>;
+  /** May be called again. */
   close(): Promise<void>;
 }
 
@@ -77,6 +78,7 @@ export async function startLoopbackExchange(): Promise<LoopbackExchange> {
       return webSocket ? Promise.resolve(webSocket) : new Promise((resolve) => waiters.set(n, resolve));
     },
     async close() {
+      if (!http.listening) return;
       for (const webSocket of webSockets.clients) webSocket.terminate();
       http.closeAllConnections();
       http.close();
