@@ -24,7 +24,8 @@ export function judgeWorkers(shards: number, present: Deployment[], pods: Pod[],
     return { reason: 'WorkersPending', seen };
   }
   if (isPaused(present)) return judgePaused(pods);
-  const unfinished = present.filter((it) => !isRolledOut(it));
+  // A new pod that cannot start shows beside an old one that goes on, too.
+  const unfinished = present.filter((it) => !isRolledOut(it) || outdatedOf(it) !== null);
   const unready = pods.filter((pod) => isLive(pod) && unfinished.map(shardOf).includes(shardOf(pod)));
   const trouble = first(unfinished, refusalOf) ?? first(unready, (pod) => troubleOfPod(pod, nowMs));
   if (trouble) return trouble;
@@ -35,8 +36,9 @@ export function judgeWorkers(shards: number, present: Deployment[], pods: Pod[],
   if (present.length < shards) {
     return { reason: 'WorkersPending', seen: `${present.length} of ${shards} shards have workers` };
   }
-  const outdated = first(present, outdatedOf);
-  if (unfinished.length === 0) return outdated ?? { reason: 'AllWorkersAvailable', seen };
+  if (unfinished.length === 0) return { reason: 'AllWorkersAvailable', seen };
+  const outdated = first(unfinished, outdatedOf);
+  if (outdated && unfinished.every(isRolledOut)) return outdated;
   const lost = unready.find((pod) => wasAvailable(unfinished, pod) && isStarted(pod));
   return lost === undefined
     ? { reason: 'WorkersStarting', seen }

@@ -29,6 +29,12 @@ describe('workers', () => {
     expect(judge(deployment(available)).reason).toBe('AllWorkersAvailable');
   });
 
+  test('whose new pod gets no image are told so, although the old one goes on', () => {
+    const updating = deployment({ ...available, replicas: 2 });
+    expect(judge(updating, [pod(running)]).reason).toBe('WorkersStarting');
+    expect(judge(updating, [pod(running), pod(withoutImage)]).reason).toBe('ImagePullFailed');
+  });
+
   test('are pending while there is no Deployment', () => {
     expect(judgeWorkers(1, [], [], nowMs).reason).toBe('WorkersPending');
   });

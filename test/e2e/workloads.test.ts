@@ -69,7 +69,7 @@ describe('a feed whose pods cannot run says in its status', () => {
   afterAll(async () => deleteFeed(bed, name));
 
   test('that no node takes them, in the words of the scheduler', async () => {
-    await apply(bed, manifestOf(name, { symbols, topics, worker: { nodeSelector: { 'example.com/none': 'yes' } } }));
+    await apply(bed, manifestOf(name, { symbols, topics, worker: { nodeSelector: { 'example.com/none': 'here' } } }));
     await refused('WorkersUnschedulable', /stuck-0-.*: 0\/\d+ nodes are available.*Make room on a node/s);
   });
 
