@@ -79,7 +79,11 @@ test('a topic that may not be seen is told in the words of the broker, and seen 
   const [secret, open] = [newTopic(), newTopic()];
   await create(secret, open);
   const allow = await hide(secret);
-  const refused = await failureOf(target.observe(desired(secret)));
+  // A broker applies a rule a moment after it has taken it.
+  const refused = await until('the rule to hold', 10_000, async () => {
+    const [topics] = await Promise.allSettled([target.observe(desired(secret))]);
+    return topics?.status === 'rejected' ? (topics.reason as TargetError) : undefined;
+  });
   expect(refused.message).toMatch(new RegExp(`^look at ${secret.name}: Not authorized to access topics`));
   expect((await target.observe(desired(open))).has(open.name)).toBe(true);
   await allow();

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAuthority } from '../controller/kube/certificate.ts';
 import { type Gateway, startGateway } from '../services/registry-gateway.ts';
-import { allow, Folders, mutualTls, saslSsl, setPassword, workerRights } from './security.ts';
+import { allow, Folders, mutualTls, saslSsl, setPassword, shortSessions, workerRights } from './security.ts';
 import { setUp } from './set-up.ts';
 import { says, writes } from './stream.ts';
 
@@ -31,7 +31,7 @@ async function runAuditor(environment: Record<string, string>): Promise<{ code: 
 }
 
 describe('a broker with SASL_SSL', () => {
-  const properties = saslSsl(broker, authority.cert, { reader: 'plain-secret' });
+  const properties = { ...saslSsl(broker, authority.cert, { reader: 'plain-secret' }), ...shortSessions };
   const on = setUp({ brokers: 1, properties, advertise });
   const login = { username: 'registrar', password: 'registry-secret' };
   let gateway: Gateway;
