@@ -52,8 +52,8 @@ export function saslSsl(broker: Pair, authority: string, plainUsers: Record<stri
 }
 
 /**
- * Whoever comes with SCRAM-SHA-256 has to show his password again every few seconds. Not for kafkajs, which does so 10 s
- * before a session ends: at once and again at once, and a broker refuses that within a second.
+ * Whoever comes with SCRAM-SHA-256 has to show his password again every few seconds. Not for kafkajs, which does it
+ * 10 s before a session ends: at once and again at once, and a broker refuses that within a second.
  */
 export const shortSessions: Properties = { [own('scram-sha-256.connections.max.reauth.ms')]: 4000 };
 
