@@ -7,7 +7,7 @@ import { desireTopics, serversOf, type Topic } from './desired.ts';
 import { TargetError } from './errors.ts';
 import { keyOf } from './kube/object.ts';
 import { createStore } from './kube/store.ts';
-import type { Pod, Workload } from './workload.ts';
+import { hasEnded, type Pod, type Workload } from './workload.ts';
 
 /** What a feed asks for that another one may ask for, too. */
 export interface Claim {
@@ -138,7 +138,7 @@ function mayConflict(a: Claim, b: Claim): boolean {
 /** Symbols that workers write, or will once Kubernetes has started them. */
 export function heldSymbols({ deployments }: Workload, pods: Pod[]): ReadonlySet<string> {
   const coming = deployments.filter(({ spec }) => spec.replicas > 0).map(({ spec }) => spec.template);
-  const running = pods.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
+  const running = pods.filter((pod) => !hasEnded(pod));
   return new Set([...coming, ...running].flatMap(symbolsOf));
 }
 

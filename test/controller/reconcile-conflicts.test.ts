@@ -3,22 +3,13 @@ import { describe, expect, test } from 'vitest';
 import type { ExchangeFeed, ExchangeFeedSpec } from '../../api/exchange-feed.ts';
 import { desire } from '../../controller/desired.ts';
 import { config, sampleFeed, schemas } from './sample-feed.ts';
-import { World } from './world.ts';
+import { ready, World } from './world.ts';
 
 const year = { older: '2025-01-01T00:00:00Z', younger: '2027-01-01T00:00:00Z' };
 
 function other(age: keyof typeof year, changes: Partial<ExchangeFeedSpec> = {}): ExchangeFeed {
   const { metadata, ...rest } = sampleFeed(changes);
   return { ...rest, metadata: { ...metadata, name: 'other', uid: 'other', creationTimestamp: year[age] } };
-}
-
-async function ready(world = new World()): Promise<World> {
-  await world.reconcile();
-  world.startWorkers();
-  await world.reconcile();
-  expect(world.reason).toBe('FeedReady');
-  world.takeDeeds();
-  return world;
 }
 
 const edited = (world: World, changes: Partial<ExchangeFeedSpec>): void => {

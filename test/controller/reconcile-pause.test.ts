@@ -1,17 +1,7 @@
 // The reconcile of feeds that are paused, and of feeds whose reconciliation is; the rest of it is in reconcile.test.ts.
 import { describe, expect, test } from 'vitest';
 import { type ExchangeFeedSpec, pauseReconciliationAnnotation, restartAnnotation } from '../../api/exchange-feed.ts';
-import { World } from './world.ts';
-
-async function readyWorld(): Promise<World> {
-  const world = new World();
-  await world.reconcile();
-  world.startWorkers();
-  await world.reconcile();
-  expect(world.reason).toBe('FeedReady');
-  world.takeDeeds();
-  return world;
-}
+import { ready, World } from './world.ts';
 
 function change(world: World, spec: Partial<ExchangeFeedSpec>): void {
   if (!world.feed) return;
@@ -30,7 +20,7 @@ const hold = { [pauseReconciliationAnnotation]: 'true' };
 
 describe('a feed that is paused', () => {
   test('has its workers ended, keeps its Deployments, and gives its budgets up', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     change(world, { standbys: 1, shards: 2 });
     await world.reconcile();
     expect(replicas(world)).toEqual([2, 2]);
@@ -52,7 +42,7 @@ describe('a feed that is paused', () => {
   });
 
   test('still has its topics and subjects kept right', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     change(world, { state: 'Paused' });
     await world.reconcile();
     const { topics } = world.feed?.spec ?? {};
@@ -68,7 +58,7 @@ describe('a feed that is paused', () => {
   });
 
   test('has its workers ended although the broker is away', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     world.isBrokerAway = true;
     change(world, { state: 'Paused' });
     await world.reconcile();
@@ -77,7 +67,7 @@ describe('a feed that is paused', () => {
   });
 
   test('has its workers ended although it cannot be carried out', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     change(world, { state: 'Paused', worker: { podLabels: { 'feeds.k2.dev/shard': '7' } } });
     await world.reconcile();
     expect(world.takeDeeds()).toContain('remove Deployment binance-0');
@@ -85,7 +75,7 @@ describe('a feed that is paused', () => {
   });
 
   test('goes on with the workers it had when it is resumed', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     const [before] = world.deployments;
     change(world, { state: 'Paused' });
     await world.reconcile();
@@ -99,7 +89,7 @@ describe('a feed that is paused', () => {
   });
 
   test('leads to no write and no question once its workers have ended, and to a look every five minutes', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     change(world, { state: 'Paused' });
     await world.reconcile();
     world.startWorkers();
@@ -113,7 +103,7 @@ describe('a feed that is paused', () => {
 
 describe('a feed whose reconciliation is paused', () => {
   test('has nothing outside changed, and stays Ready while it streams as it should', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     annotate(world, hold);
     await world.reconcile();
     world.takeDeeds();
@@ -123,7 +113,7 @@ describe('a feed whose reconciliation is paused', () => {
   });
 
   test('says which changes wait, and counts its generation as observed', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     annotate(world, hold);
     change(world, { symbols: ['BTCUSDT'], delivery: 'AtLeastOnce' });
     world.topics.delete('market.crypto.trades.binance');
@@ -149,7 +139,7 @@ describe('a feed whose reconciliation is paused', () => {
   });
 
   test('has what waited done once the pause ends', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     annotate(world, hold);
     world.topics.delete('market.crypto.trades.binance');
     change(world, { standbys: 1 });
@@ -161,7 +151,7 @@ describe('a feed whose reconciliation is paused', () => {
   });
 
   test('does not have its workers ended by a pause of its own', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     annotate(world, hold);
     change(world, { state: 'Paused' });
     await world.reconcile();
@@ -169,7 +159,7 @@ describe('a feed whose reconciliation is paused', () => {
   });
 
   test('can still be deleted', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     annotate(world, hold);
     if (!world.feed) return;
     world.feed = { ...world.feed, metadata: { ...world.feed.metadata, deletionTimestamp: '2026-01-01T01:00:00Z' } };
@@ -189,7 +179,7 @@ describe('a feed whose reconciliation is paused', () => {
 });
 
 test('another wish for a restart replaces the workers, and asks neither broker nor registry', async () => {
-  const world = await readyWorld();
+  const world = await ready();
   annotate(world, { [restartAnnotation]: '2026-01-01T12:00:00Z' });
   await world.reconcile();
   expect(world.takeDeeds()).toEqual(['apply Deployment binance-0', 'write status']);

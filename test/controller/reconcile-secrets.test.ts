@@ -1,17 +1,7 @@
 // The reconcile of feeds that name Secrets; what is in them and how they are read is in secrets.test.ts.
 import { describe, expect, test } from 'vitest';
 import { TargetError } from '../../controller/errors.ts';
-import { World } from './world.ts';
-
-async function readyWorld(): Promise<World> {
-  const world = new World();
-  await world.reconcile();
-  world.startWorkers();
-  await world.reconcile();
-  expect(world.reason).toBe('FeedReady');
-  world.takeDeeds();
-  return world;
-}
+import { ready, World } from './world.ts';
 
 const condition = (world: World, type: string) => world.status.conditions?.find((it) => it.type === type);
 
@@ -31,7 +21,7 @@ describe('a Secret that is missing', () => {
   });
 
   test('leaves workers alone that run', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     world.secretProblem = missing;
     await world.reconcile();
     expect(world.takeDeeds()).toEqual(['write status']);
@@ -45,7 +35,7 @@ describe('a Secret that is missing', () => {
 
 describe('a Secret that is rotated', () => {
   test('has topics and subjects looked at with it, before anything else', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     await world.reconcile();
     expect(world.takeDeeds()).not.toContain('look at topics');
     world.secretHash = 'rotated';

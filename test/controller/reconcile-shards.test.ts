@@ -1,7 +1,7 @@
 // The reconcile of feeds with several shards; the rest of it is in reconcile.test.ts.
 import { describe, expect, test } from 'vitest';
 import { sampleFeed } from './sample-feed.ts';
-import { World } from './world.ts';
+import { ready, World } from './world.ts';
 
 describe('a feed of several shards', () => {
   const scale = (world: World, shards: number) => {
@@ -15,12 +15,7 @@ describe('a feed of several shards', () => {
   async function shardedWorld(shards: number): Promise<World> {
     const world = new World();
     world.feed = sampleFeed({ symbols, shards });
-    await world.reconcile();
-    world.startWorkers();
-    await world.reconcile();
-    expect(world.reason).toBe('FeedReady');
-    world.takeDeeds();
-    return world;
+    return ready(world);
   }
   const workersOf = (deeds: string[]) => deeds.filter((deed) => deed.includes('Deployment'));
 

@@ -1,17 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { sampleFeed } from './sample-feed.ts';
-import { World } from './world.ts';
-
-/** A world in which the feed streams. */
-async function readyWorld(): Promise<World> {
-  const world = new World();
-  await world.reconcile();
-  world.startWorkers();
-  await world.reconcile();
-  expect(world.reason).toBe('FeedReady');
-  world.takeDeeds();
-  return world;
-}
+import { ready, World } from './world.ts';
 
 describe('a new feed', () => {
   test('gets its finalizer first, then topics, subjects and workers, and one status in the end', async () => {
@@ -51,13 +40,13 @@ describe('a new feed', () => {
 
 describe('a converged feed', () => {
   test('leads to no write and no question at all', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     await world.reconcile();
     expect(world.takeDeeds()).toEqual([]);
   });
 
   test('has its live figures written 5 s after it became Ready, when there is a rate to tell', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     world.tradesPerSecond = 150;
     await world.reconcile();
     expect(world.takeDeeds()).toEqual([]);
@@ -67,7 +56,7 @@ describe('a converged feed', () => {
   });
 
   test('has its live figures written every 30 s at most from then on, and only if they changed', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     world.nowMs += 5_000;
     await world.reconcile();
     world.takeDeeds();
@@ -82,7 +71,7 @@ describe('a converged feed', () => {
   });
 
   test('is compared with broker and registry again after about 5 minutes, and what drifted is set right', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     const name = 'market.crypto.trades.binance';
     world.topics.set(name, { partitions: 3, replicationFactor: 1, config: { 'retention.ms': '1' } });
     world.subjects.clear();
@@ -96,7 +85,7 @@ describe('a converged feed', () => {
   });
 
   test('gets a deleted or edited Deployment back', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     for (const deployment of world.deployments) deployment.spec.replicas = 7;
     await world.reconcile();
     expect(world.deployments.map(({ spec }) => spec.replicas)).toEqual([1]);
@@ -106,7 +95,7 @@ describe('a converged feed', () => {
   });
 
   test('is looked at afresh when its spec changes', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     const feed = sampleFeed({ topics: { ...sampleFeed().spec.topics, partitions: 6 } });
     world.feed = { ...feed, metadata: { ...feed.metadata, generation: 2, finalizers: ['feeds.k2.dev/workers'] } };
     await world.reconcile();
@@ -119,7 +108,7 @@ describe('a feed that lacks trades', () => {
   const gap = { firstId: '102', lastId: '103', state: 'open' as const, message: '' };
 
   test('is not Ready until they are there, and says which ones', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     const whole = world.continuity;
     world.continuity = { ...whole, proven: false, missing: 2, gaps: [gap] };
     await world.reconcile();
@@ -136,7 +125,7 @@ describe('a feed that lacks trades', () => {
   });
 
   test('for good is not Ready, and is looked at no more often than one that is', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     const lost = { ...gap, state: 'lost' as const, message: "the exchange's history does not have these trades" };
     world.continuity = { ...world.continuity, proven: false, missing: 2, gaps: [lost] };
     expect(await world.reconcile()).toBe(30_000);
@@ -146,7 +135,7 @@ describe('a feed that lacks trades', () => {
   });
 
   test('of an exchange that cannot prove it is Ready, and says that it is not provable', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     world.continuity = { ...world.continuity, proven: false, provable: false, message: 'ids are not numbered' };
     await world.reconcile();
     expect(world.reason).toBe('FeedReady');
@@ -176,7 +165,7 @@ describe('a feed whose broker or registry is away', () => {
   });
 
   test('keeps the workers it has', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     world.isRegistryAway = true;
     world.nowMs += 400_000;
     await world.reconcile();
@@ -230,7 +219,7 @@ describe('a deleted feed', () => {
   };
 
   test('stays until its workers are gone, and leaves topics and subjects', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     remove(world);
     expect(await world.reconcile()).toBe(1_000);
     expect(world.takeDeeds()).toEqual(['remove Deployment binance-0', 'write status']);
@@ -247,7 +236,7 @@ describe('a deleted feed', () => {
   });
 
   test('does not stay for ever when a node does not end its worker', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     remove(world);
     await world.reconcile();
     world.nowMs += 60_000;
@@ -256,7 +245,7 @@ describe('a deleted feed', () => {
   });
 
   test('goes at once when broker and registry are away', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     remove(world);
     world.isBrokerAway = true;
     world.isRegistryAway = true;
@@ -267,7 +256,7 @@ describe('a deleted feed', () => {
   });
 
   test('is forgotten', async () => {
-    const world = await readyWorld();
+    const world = await ready();
     world.feed = null;
     expect(await world.reconcile()).toBeNull();
     expect(world.takeDeeds()).toEqual([]);

@@ -1,6 +1,7 @@
 // A small world for reconcile: API server, broker, registry and workers as values that a test can look at and break.
 // The real ones are behind the same interfaces in targets/*.broker.test.ts and in the end-to-end tests.
 import { Registry } from 'prom-client';
+import { expect } from 'vitest';
 import type { ExchangeFeed, ExchangeFeedStatus } from '../../api/exchange-feed.ts';
 import type { Role } from '../../api/worker-status.ts';
 import { openAccess } from '../../controller/access.ts';
@@ -263,4 +264,14 @@ export class World {
     const status = { exchange: 'binance', role, ...said, symbols, ...figures };
     return { pod: pod.metadata.name, shard, ready: true, status };
   }
+}
+
+/** Makes the world one in which the feed streams, and forgets what that took. */
+export async function ready(world = new World()): Promise<World> {
+  await world.reconcile();
+  world.startWorkers();
+  await world.reconcile();
+  expect(world.reason).toBe('FeedReady');
+  world.takeDeeds();
+  return world;
 }
